@@ -1,0 +1,41 @@
+/**
+ * The text whose SHA-256 is a document's hash. Both sides build it from their own copy, so a delta that was
+ * applied to the wrong base shows. Hashing itself is left to the caller: this package has no platform.
+ */
+import * as Schema from "effect/Schema"
+import { DesiredApp, type ClusterConfig, type Tombstone } from "./DesiredState.ts"
+
+const canonical = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`)
+  return `{${fields.join(",")}}`
+}
+
+/** JSON with sorted keys and no white space: equal values have equal text. */
+export const canonicalJson = canonical
+
+const encodeApp = Schema.encodeSync(DesiredApp)
+
+/** Text to hash for one app. */
+export const appHashInput = (app: DesiredApp): string => canonical(encodeApp(app))
+
+/**
+ * Text to hash for a document, from the hashes of its apps, so that one changed app costs one app's hashing.
+ *
+ * @param apps hash of each app by app id, in any order
+ */
+export const documentHashInput = (
+  apps: Iterable<readonly [appId: string, hash: string]>,
+  tombstones: ReadonlyArray<Tombstone>,
+  config: ClusterConfig
+): string => {
+  const lines = Array.from(apps, ([appId, hash]) => `app ${appId} ${hash}`)
+  for (const tombstone of tombstones) lines.push(`tombstone ${tombstone.appId} ${tombstone.ordinal}`)
+  lines.sort()
+  lines.push(`config ${canonical(config)}`)
+  return lines.join("\n")
+}

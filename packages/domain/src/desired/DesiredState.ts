@@ -31,7 +31,9 @@ export type DesiredProcess = typeof DesiredProcess.Type
 export const DesiredVariable = SnakeCase.struct({
   key: VariableName,
   value: Schema.String,
-  secret: Schema.Boolean
+  secret: Schema.Boolean,
+  /** Changes with the value and says nothing about it; stands for the value in hashes of the document. */
+  version: Schema.String
 })
 export type DesiredVariable = typeof DesiredVariable.Type
 

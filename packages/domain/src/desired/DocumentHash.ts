@@ -20,8 +20,12 @@ export const canonicalJson = canonical
 
 const encodeApp = Schema.encodeSync(DesiredApp)
 
-/** Text to hash for one app. */
-export const appHashInput = (app: DesiredApp): string => canonical(encodeApp(app))
+/**
+ * Text to hash for one app. A variable's version stands for its value, so that whoever holds only ciphertext
+ * computes the same hash as whoever holds the clear document.
+ */
+export const appHashInput = (app: DesiredApp): string =>
+  canonical(encodeApp({ ...app, variables: app.variables.map((variable) => ({ ...variable, value: "" })) }))
 
 /**
  * Text to hash for a document, from the hashes of its apps, so that one changed app costs one app's hashing.

@@ -1,0 +1,153 @@
+/** Journal, outbox and read models in one process's memory: same promises as on PostgreSQL, nothing survives the process. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Journal from "./Journal.ts"
+import * as Outbox from "./Outbox.ts"
+import * as ReadModels from "./ReadModels.ts"
+
+interface PendingRow extends Outbox.OutboxRow {
+  readonly dueMs: number
+}
+
+const separator = "\u0000"
+
+const keyOf = (...parts: ReadonlyArray<string>): string => parts.join(separator)
+
+const copy = (value: unknown): unknown =>
+  value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+
+/** One journal for all entities; each call of `make` is a database of its own. */
+const make = Effect.sync(() => {
+  const events = new Map<string, Array<Journal.StoredEvent>>()
+  const replies = new Map<string, Journal.StoredReply>()
+  const snapshots = new Map<string, Journal.StoredSnapshot>()
+  const names = new Map<string, Journal.EntityKey>()
+  const models = new Map<string, { readonly parent: string; readonly key: string; readonly row: unknown }>()
+  let pending: ReadonlyArray<PendingRow> = []
+  let work = Deferred.makeUnsafe<void>()
+
+  const streamOf = (key: Journal.EntityKey) => events.get(keyOf(key.type, key.id)) ?? []
+
+  const isRow = (row: Outbox.OutboxRow) => (other: Outbox.OutboxRow) =>
+    other.key.type === row.key.type &&
+    other.key.id === row.key.id &&
+    other.sequence === row.sequence &&
+    other.position === row.position
+
+  const write = (
+    key: Journal.EntityKey,
+    append: Journal.Append
+  ): Effect.Effect<void, Journal.Fenced | Journal.NameHeld> => {
+    const stream = streamOf(key)
+    const replyKey = keyOf(key.type, key.id, append.requestId)
+    const isStale = stream.length !== append.after || (append.reply !== null && replies.has(replyKey))
+    if (isStale) return Effect.fail(new Journal.Fenced(key))
+    for (const wanted of append.reserve) {
+      const owner = names.get(keyOf(wanted.kind, wanted.name))
+      if (owner !== undefined && (owner.type !== key.type || owner.id !== key.id)) {
+        return Effect.fail(new Journal.NameHeld(wanted))
+      }
+    }
+    const { actor, requestId, atMs } = append
+    const added = append.events.map((event, index) => ({
+      sequence: append.after + index + 1,
+      event: copy(event),
+      actor,
+      requestId,
+      atMs
+    }))
+    events.set(keyOf(key.type, key.id), [...stream, ...added])
+    if (append.reply !== null) {
+      replies.set(replyKey, { payloadHash: append.reply.payloadHash, reply: copy(append.reply.reply) })
+    }
+    for (const released of append.release) names.delete(keyOf(released.kind, released.name))
+    for (const wanted of append.reserve) names.set(keyOf(wanted.kind, wanted.name), key)
+    for (const { model, key: rowKey, parent, row } of append.rows) {
+      if (row === null) models.delete(keyOf(model, rowKey))
+      else models.set(keyOf(model, rowKey), { parent, key: rowKey, row: copy(row) })
+    }
+    const sequence = append.after + append.events.length
+    const caused = append.effects.map((effect, index) => ({
+      key,
+      sequence,
+      position: index + 1,
+      effect: copy(effect),
+      attempts: 0,
+      dueMs: 0
+    }))
+    if (caused.length > 0) {
+      pending = [...pending, ...caused]
+      Deferred.doneUnsafe(work, Effect.void)
+      work = Deferred.makeUnsafe<void>()
+    }
+    return Effect.void
+  }
+
+  const journal: Journal.Journal["Service"] = {
+    load: (key) =>
+      Effect.sync(() => {
+        const snapshot = Option.fromNullishOr(snapshots.get(keyOf(key.type, key.id)))
+        const after = Option.match(snapshot, { onNone: () => 0, onSome: (stored) => stored.sequence })
+        return { snapshot, events: streamOf(key).slice(after) }
+      }),
+    append: (key, append) => Effect.suspend(() => write(key, append)),
+    recall: (key, requestId) =>
+      Effect.sync(() => Option.fromNullishOr(replies.get(keyOf(key.type, key.id, requestId)))),
+    saveSnapshot: (key, snapshot) =>
+      Effect.sync(() => {
+        const stored = snapshots.get(keyOf(key.type, key.id))
+        if (stored === undefined || stored.sequence < snapshot.sequence) {
+          snapshots.set(keyOf(key.type, key.id), { ...snapshot, state: copy(snapshot.state) })
+        }
+      }),
+    read: (key, after, limit) => Effect.sync(() => streamOf(key).slice(after, after + limit))
+  }
+
+  const outbox: Outbox.Outbox["Service"] = {
+    due: (nowMs, limit) =>
+      Effect.sync(() => {
+        const oldest = new Map<string, PendingRow>()
+        for (const row of pending) {
+          const entity = keyOf(row.key.type, row.key.id)
+          if (!oldest.has(entity)) oldest.set(entity, row)
+        }
+        return [...oldest.values()].filter((row) => row.dueMs <= nowMs).slice(0, limit)
+      }),
+    done: (rows) =>
+      Effect.sync(() => {
+        pending = pending.filter((row) => !rows.some(isRow(row)))
+      }),
+    postpone: (row, untilMs) =>
+      Effect.sync(() => {
+        const matches = isRow(row)
+        pending = pending.map((other) =>
+          matches(other) ? { ...other, dueMs: untilMs, attempts: other.attempts + 1 } : other
+        )
+      }),
+    awaitWork: Effect.sync(() => Effect.suspend(() => Deferred.await(work)))
+  }
+
+  const readModels: ReadModels.ReadModels["Service"] = {
+    get: (model, key) => Effect.sync(() => Option.fromNullishOr(models.get(keyOf(model, key))?.row)),
+    list: (model, parent) =>
+      Effect.sync(() =>
+        [...models]
+          .filter(([id, stored]) => id.startsWith(model + separator) && stored.parent === parent)
+          .map(([, stored]) => stored)
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .map((stored) => stored.row)
+      ),
+    holder: (kind, name) => Effect.sync(() => Option.fromNullishOr(names.get(keyOf(kind, name))?.id))
+  }
+
+  return Context.make(Journal.Journal, journal).pipe(
+    Context.add(Outbox.Outbox, outbox),
+    Context.add(ReadModels.ReadModels, readModels)
+  )
+})
+
+export const layer: Layer.Layer<Journal.Journal | Outbox.Outbox | ReadModels.ReadModels> =
+  Layer.effectContext(make)

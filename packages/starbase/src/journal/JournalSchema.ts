@@ -1,0 +1,73 @@
+/** The tables of the journal. Migrations are only ever added; a released one never changes. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+
+const createJournal = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE journal (
+    entity_type text NOT NULL,
+    entity_id text NOT NULL,
+    sequence integer NOT NULL,
+    event jsonb NOT NULL,
+    actor text NOT NULL,
+    request_id text NOT NULL,
+    at_ms bigint NOT NULL,
+    PRIMARY KEY (entity_type, entity_id, sequence)
+  )`
+  yield* sql`CREATE TABLE requests (
+    entity_type text NOT NULL,
+    entity_id text NOT NULL,
+    request_id text NOT NULL,
+    payload_hash text NOT NULL,
+    reply jsonb NOT NULL,
+    sequence integer NOT NULL,
+    at_ms bigint NOT NULL,
+    PRIMARY KEY (entity_type, entity_id, request_id)
+  )`
+  yield* sql`CREATE TABLE snapshots (
+    entity_type text NOT NULL,
+    entity_id text NOT NULL,
+    sequence integer NOT NULL,
+    state jsonb NOT NULL,
+    at_ms bigint NOT NULL,
+    PRIMARY KEY (entity_type, entity_id)
+  )`
+  yield* sql`CREATE TABLE outbox (
+    entity_type text NOT NULL,
+    entity_id text NOT NULL,
+    sequence integer NOT NULL,
+    position integer NOT NULL,
+    effect jsonb NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    due_ms bigint NOT NULL DEFAULT 0,
+    problem text,
+    PRIMARY KEY (entity_type, entity_id, sequence, position)
+  )`
+  yield* sql`CREATE TABLE names (
+    kind text NOT NULL,
+    name text NOT NULL,
+    owner_type text NOT NULL,
+    owner_id text NOT NULL,
+    CONSTRAINT names_pkey PRIMARY KEY (kind, name)
+  )`
+  yield* sql`CREATE TABLE read_models (
+    model text NOT NULL,
+    key text NOT NULL,
+    parent text NOT NULL,
+    entity_type text NOT NULL,
+    entity_id text NOT NULL,
+    row jsonb NOT NULL,
+    PRIMARY KEY (model, key)
+  )`
+  yield* sql`CREATE INDEX read_models_by_parent ON read_models (model, parent, key)`
+})
+
+const migrate = Migrator.make({})({
+  loader: Migrator.fromRecord({ "0001_create_journal": createJournal }),
+  table: "starbase_migrations"
+})
+
+/** Brings the database up to date before anything that depends on it is built. Safe to run from many processes. */
+export const layer = Layer.effectDiscard(migrate)

@@ -1,0 +1,6 @@
+import { createHash } from "node:crypto"
+import { canonicalJson } from "@starform/domain/desired/DocumentHash"
+
+/** SHA-256 (hex) of a command's canonical JSON: equal for equal payloads, whatever the order of their keys. */
+export const payloadHash = (encoded: unknown): string =>
+  createHash("sha256").update(canonicalJson(encoded)).digest("hex")

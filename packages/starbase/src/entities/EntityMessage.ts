@@ -1,0 +1,36 @@
+/** What every message to an entity carries besides its own fields, and what every entity can answer. */
+import {
+  Forbidden,
+  InternalFault,
+  InvalidInput,
+  NameTaken,
+  NotFound,
+  RequestIdReused,
+  Unavailable
+} from "@starform/domain/errors/RequestErrors"
+import { RequestId } from "@starform/domain/ids/Ids"
+import { Principal } from "@starform/domain/model/Principal"
+import * as ClusterSchema from "effect/cluster/ClusterSchema"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+
+/** A mutation: at most once per `requestId`, on behalf of `principal` (who is recorded, and was authorised before). */
+export const mutation = { requestId: RequestId, principal: Principal }
+
+export const CommonError = Schema.Union([
+  NotFound,
+  Forbidden,
+  InvalidInput,
+  NameTaken,
+  RequestIdReused,
+  Unavailable,
+  InternalFault
+])
+
+export const ReadError = Schema.Union([NotFound, Unavailable, InternalFault])
+
+/** A caller that goes away does not stop a mutation: memory must not fall behind the journal (INV-JRN-6). */
+export const mutationAnnotations = Context.make(ClusterSchema.Uninterruptible, true)
+
+/** A waiting read ends with its caller and with the shard. */
+export const waitingAnnotations = Context.make(ClusterSchema.InterruptOnTermination, true)

@@ -1,0 +1,57 @@
+/** From an app's state to what its cluster must run. Pure. */
+import { containerPort, type AppSettings } from "@starform/domain/model/AppSettings"
+import type { Release } from "@starform/domain/model/Release"
+import * as Tier from "@starform/domain/model/Tier"
+import type { DesiredEntry } from "../../desired/DesiredEntry.ts"
+import type { AppIdentity, DeployRecord } from "./AppState.ts"
+
+interface EntrySources {
+  readonly settings: AppSettings
+  readonly restartNonce: string
+}
+
+/** A process type that nobody scaled runs once when it is `web`, and not at all otherwise. */
+const replicasOf = (settings: AppSettings, process: string): number =>
+  settings.scale.find((scale) => scale.process === process)?.replicas ?? (process === "web" ? 1 : 0)
+
+export const desiredEntry = (
+  identity: AppIdentity,
+  { settings, restartNonce }: EntrySources,
+  deploy: DeployRecord,
+  release: Release
+): DesiredEntry => {
+  const size = Tier.sizeOf(settings.tier)
+  return {
+    appId: identity.appId,
+    workspaceId: identity.workspaceId,
+    workspaceSlug: identity.workspaceSlug,
+    projectId: identity.projectId,
+    projectSlug: identity.projectSlug,
+    environment: identity.environment,
+    serviceId: identity.serviceId,
+    serviceName: identity.serviceSlug,
+    serviceType: identity.serviceType,
+    namespace: identity.namespace,
+    deployId: deploy.id,
+    ordinal: deploy.ordinal,
+    releaseId: release.id,
+    image: release.image,
+    provenance: release.provenance,
+    deployedAt: new Date(deploy.requestedAtMs).toISOString(),
+    deployedBy: deploy.requestedBy,
+    tier: settings.tier,
+    processes: release.processes.map(({ name, command }) => ({
+      name,
+      command,
+      replicas: replicasOf(settings, name),
+      containerPort: name === "web" ? containerPort : null,
+      cpuMillicores: size.cpuMillicores,
+      memoryMebibytes: size.memoryMebibytes
+    })),
+    variables: settings.variables,
+    hostnames: identity.hostnames,
+    healthPath: settings.health.path,
+    startupSeconds: settings.health.startupSeconds,
+    restartNonce
+  }
+}

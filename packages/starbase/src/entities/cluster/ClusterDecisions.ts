@@ -1,0 +1,110 @@
+/** Decisions of a Cluster: what is written by Apps and what its agent reports. Pure. */
+import { Superseded } from "@starform/domain/errors/DeployErrors"
+import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
+import type { AppId } from "@starform/domain/ids/AppId"
+import type { ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
+import * as Result from "effect/Result"
+import { canonicalJson } from "@starform/domain/desired/DocumentHash"
+import type { DesiredEntry } from "../../desired/DesiredEntry.ts"
+import type { Decision } from "../../journal/JournaledEntity.ts"
+import type { ClusterEvent, ClusterState, Registration } from "./ClusterState.ts"
+
+type Outcome<Reply, Rejection> = Result.Result<Decision<ClusterState, ClusterEvent, Reply>, Rejection>
+
+const nothing = { events: [], reply: () => undefined } as const
+
+/** Idempotent for the same registration. `epoch` is random and used only the first time. */
+export const register = (
+  state: ClusterState,
+  command: { readonly registration: Registration; readonly epoch: string }
+): Outcome<void, InvalidInput> => {
+  const known = state.registration
+  if (known === null) {
+    return Result.succeed({ events: [{ _tag: "ClusterRegistered", ...command }], reply: () => undefined })
+  }
+  if (known.name !== command.registration.name || known.region !== command.registration.region) {
+    return Result.fail(new InvalidInput({ field: "cluster", problem: "is registered under another name" }))
+  }
+  const { agentTokenHash } = command.registration
+  return Result.succeed(
+    known.agentTokenHash === agentTokenHash
+      ? nothing
+      : { events: [{ _tag: "AgentCredentialChanged", agentTokenHash }], reply: () => undefined }
+  )
+}
+
+const checkFence = (state: ClusterState, appId: AppId, ordinal: number): Result.Result<number, Superseded> => {
+  const fence = state.fences[appId] ?? 0
+  return ordinal < fence
+    ? Result.fail(new Superseded({ appId, ordinal, currentOrdinal: fence }))
+    : Result.succeed(fence)
+}
+
+/** INV-CLU-2. The same entry again changes nothing. */
+export const putDesired = (
+  state: ClusterState,
+  command: { readonly entry: DesiredEntry }
+): Outcome<void, NotFound | Superseded> => {
+  const { entry } = command
+  if (state.registration === null) return Result.fail(new NotFound({ kind: "cluster", name: "" }))
+  return Result.map(checkFence(state, entry.appId, entry.ordinal), () => {
+    const present = state.entries[entry.appId]
+    const isSame = present !== undefined && canonicalJson(present.entry) === canonicalJson(entry)
+    if (isSame) return nothing
+    return { events: [{ _tag: "EntryPut", entry, n: state.n + 1 }], reply: () => undefined }
+  })
+}
+
+/** Leaves a tombstone; an app that is not there is left as it is. */
+export const removeDesired = (
+  state: ClusterState,
+  command: { readonly appId: AppId; readonly ordinal: number }
+): Outcome<void, NotFound | Superseded> => {
+  if (state.registration === null) return Result.fail(new NotFound({ kind: "cluster", name: "" }))
+  return Result.map(checkFence(state, command.appId, command.ordinal), () => {
+    const present = state.entries[command.appId]
+    if (present === undefined) return nothing
+    const { projectId, namespace } = present.entry
+    const tombstone = { ...command, projectId, namespace, n: state.n + 1 }
+    return { events: [{ _tag: "EntryRemoved", tombstone }], reply: () => undefined }
+  })
+}
+
+const isTransition = (before: ObservedApp | undefined, now: ObservedApp): boolean =>
+  before === undefined ||
+  before.ordinal !== now.ordinal ||
+  before.phase !== now.phase ||
+  before.releaseId !== now.releaseId ||
+  before.reason?.code !== now.reason?.code ||
+  before.reason?.message !== now.reason?.message
+
+/**
+ * Level-triggered: only transitions become events. An observation of another ordinal than the entry's is late, and
+ * one of an app that is not here is none of this cluster's business; both are left out.
+ */
+export const report = (
+  state: ClusterState,
+  status: StatusReport
+): Decision<ClusterState, ClusterEvent, void> => {
+  const events: Array<ClusterEvent> = []
+  let n = state.n
+  for (const observed of status.apps) {
+    const { appId } = observed
+    const tombstone = state.tombstones[appId]
+    if (tombstone !== undefined) {
+      const isGone = observed.phase === "absent" && observed.ordinal === tombstone.ordinal
+      if (isGone) events.push({ _tag: "TombstoneCleared", appId, n: ++n })
+      continue
+    }
+    const entry = state.entries[appId]?.entry
+    if (entry === undefined || entry.ordinal !== observed.ordinal) continue
+    if (isTransition(state.observed[appId], observed)) events.push({ _tag: "AppObserved", observed })
+  }
+  return { events, reply: () => undefined }
+}
+
+/** Lets the tombstones that stand now exceed the agent's prune limit. */
+export const confirmMassPrune = (state: ClusterState): Decision<ClusterState, ClusterEvent, void> => ({
+  events: [{ _tag: "MassPruneConfirmed", n: state.n }],
+  reply: () => undefined
+})

@@ -1,0 +1,76 @@
+/** The protocol of the Cluster entity: the only file of this folder that others may import. */
+import { Superseded } from "@starform/domain/errors/DeployErrors"
+import { Unauthenticated } from "@starform/domain/errors/RequestErrors"
+import { AppId } from "@starform/domain/ids/AppId"
+import { Revision } from "@starform/domain/ids/Revision"
+import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { Cluster } from "@starform/domain/protocol/ClusterRpcs"
+import * as Entity from "effect/cluster/Entity"
+import * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import { DesiredEntry } from "../../desired/DesiredEntry.ts"
+import { CommonError, mutation, mutationAnnotations, ReadError, waitingAnnotations } from "../EntityMessage.ts"
+import { ClusterState, Registration } from "./ClusterState.ts"
+import { DesiredAnswer } from "./DesiredAnswer.ts"
+
+export { ClusterState, Registration } from "./ClusterState.ts"
+export { DesiredAnswer } from "./DesiredAnswer.ts"
+
+const error = Schema.Union([CommonError, Superseded])
+const agentError = Schema.Union([CommonError, Unauthenticated])
+
+/** Idempotent for the same name and region; another token hash replaces the agent's credential. */
+const RegisterCluster = Rpc.make("RegisterCluster", {
+  payload: { ...mutation, registration: Registration, epoch: Schema.String },
+  success: Schema.Void,
+  error
+})
+
+const PutDesired = Rpc.make("PutDesired", {
+  payload: { ...mutation, entry: DesiredEntry },
+  success: Schema.Void,
+  error
+})
+
+const RemoveDesired = Rpc.make("RemoveDesired", {
+  payload: { ...mutation, appId: AppId, ordinal: Schema.Int },
+  success: Schema.Void,
+  error
+})
+
+const ConfirmMassPrune = Rpc.make("ConfirmMassPrune", { payload: mutation, success: Schema.Void, error })
+
+/** The agent's report; `agentTokenHash` is the hash of the credential that it came with. */
+const Report = Rpc.make("Report", {
+  payload: { agentTokenHash: Schema.String, report: Schema.toType(StatusReport) },
+  success: Schema.Void,
+  error: agentError
+})
+
+/** The blocking query: at once when there is something newer than `known`, else `Unchanged` after `waitMs`. */
+const AwaitDesired = Rpc.make("AwaitDesired", {
+  payload: {
+    agentTokenHash: Schema.String,
+    known: Schema.NullOr(Revision),
+    waitMs: Schema.Int,
+    allowDelta: Schema.Boolean
+  },
+  success: DesiredAnswer,
+  error: agentError
+})
+
+const GetCluster = Rpc.make("GetCluster", { success: Cluster, error: ReadError })
+
+/** Everything, secrets as ciphertext. */
+const GetClusterState = Rpc.make("GetClusterState", { success: ClusterState, error: ReadError })
+
+export const ClusterEntity = Entity.make("Cluster", [
+  RegisterCluster.annotateMerge(mutationAnnotations),
+  PutDesired.annotateMerge(mutationAnnotations),
+  RemoveDesired.annotateMerge(mutationAnnotations),
+  ConfirmMassPrune.annotateMerge(mutationAnnotations),
+  Report.annotateMerge(mutationAnnotations),
+  AwaitDesired.annotateMerge(waitingAnnotations),
+  GetCluster,
+  GetClusterState
+])

@@ -1,0 +1,124 @@
+/** State and events of a Cluster, and how an event changes the state. Pure. README beside this file has the theory. */
+import { AppId } from "@starform/domain/ids/AppId"
+import { ClusterId, ProjectId } from "@starform/domain/ids/Ids"
+import * as Revision from "@starform/domain/ids/Revision"
+import { NamespaceName, Slug } from "@starform/domain/ids/Slug"
+import { ObservedApp } from "@starform/domain/observed/ObservedApp"
+import * as Schema from "effect/Schema"
+import { DesiredEntry } from "../../desired/DesiredEntry.ts"
+
+export const Registration = Schema.Struct({
+  clusterId: ClusterId,
+  name: Slug,
+  region: Schema.String,
+  /** SHA-256 of the agent's token, hex. */
+  agentTokenHash: Schema.String
+})
+export type Registration = typeof Registration.Type
+
+export const NumberedEntry = Schema.Struct({ entry: DesiredEntry, n: Schema.Int })
+
+export const NumberedTombstone = Schema.Struct({
+  appId: AppId,
+  projectId: ProjectId,
+  namespace: NamespaceName,
+  ordinal: Schema.Int,
+  n: Schema.Int
+})
+export type NumberedTombstone = typeof NumberedTombstone.Type
+
+const Observed = Schema.toType(ObservedApp)
+
+export const ClusterState = Schema.Struct({
+  registration: Schema.NullOr(Registration),
+  epoch: Schema.String,
+  n: Schema.Int,
+  lbSizeUnits: Schema.Int,
+  entries: Schema.Record(Schema.String, NumberedEntry),
+  tombstones: Schema.Record(Schema.String, NumberedTombstone),
+  /** Highest ordinal ever written per app; never forgotten (INV-CLU-2). */
+  fences: Schema.Record(Schema.String, Schema.Int),
+  /** A base below this number misses a cleared tombstone (INV-CLU-4). */
+  deltaFloor: Schema.Int,
+  observed: Schema.Record(Schema.String, Observed),
+  /** Highest number whose tombstones an operator allowed to exceed the agent's prune limit. */
+  massPruneConfirmedAt: Schema.Int
+})
+export type ClusterState = typeof ClusterState.Type
+
+export const ClusterEvent = Schema.TaggedUnion({
+  ClusterRegistered: { registration: Registration, epoch: Schema.String },
+  AgentCredentialChanged: { agentTokenHash: Schema.String },
+  EntryPut: { entry: DesiredEntry, n: Schema.Int },
+  EntryRemoved: { tombstone: NumberedTombstone },
+  TombstoneCleared: { appId: AppId, n: Schema.Int },
+  AppObserved: { observed: Observed },
+  MassPruneConfirmed: { n: Schema.Int }
+})
+export type ClusterEvent = typeof ClusterEvent.Type
+
+export const initial = (): ClusterState => ({
+  registration: null,
+  epoch: "00000000",
+  n: 0,
+  lbSizeUnits: 1,
+  entries: {},
+  tombstones: {},
+  fences: {},
+  deltaFloor: 0,
+  observed: {},
+  massPruneConfirmedAt: 0
+})
+
+export const revisionOf = (state: ClusterState): Revision.Revision =>
+  Revision.format({ epoch: state.epoch, n: state.n })
+
+const without = <A>(record: Readonly<Record<string, A>>, key: string): Readonly<Record<string, A>> => {
+  const { [key]: _, ...rest } = record
+  return rest
+}
+
+export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState => {
+  switch (event._tag) {
+    case "ClusterRegistered":
+      return { ...state, registration: event.registration, epoch: event.epoch }
+    case "AgentCredentialChanged":
+      return state.registration === null
+        ? state
+        : { ...state, registration: { ...state.registration, agentTokenHash: event.agentTokenHash } }
+    case "EntryPut": {
+      const { appId, ordinal } = event.entry
+      return {
+        ...state,
+        n: event.n,
+        entries: { ...state.entries, [appId]: { entry: event.entry, n: event.n } },
+        tombstones: without(state.tombstones, appId),
+        fences: { ...state.fences, [appId]: ordinal }
+      }
+    }
+    case "EntryRemoved": {
+      const { appId, n, ordinal } = event.tombstone
+      return {
+        ...state,
+        n,
+        entries: without(state.entries, appId),
+        tombstones: { ...state.tombstones, [appId]: event.tombstone },
+        fences: { ...state.fences, [appId]: ordinal }
+      }
+    }
+    case "TombstoneCleared": {
+      const cleared = state.tombstones[event.appId]
+      return {
+        ...state,
+        n: event.n,
+        tombstones: without(state.tombstones, event.appId),
+        observed: without(state.observed, event.appId),
+        deltaFloor: Math.max(state.deltaFloor, cleared?.n ?? event.n)
+      }
+    }
+    case "AppObserved":
+      return { ...state, observed: { ...state.observed, [event.observed.appId]: event.observed } }
+    case "MassPruneConfirmed":
+      return { ...state, massPruneConfirmedAt: event.n }
+  }
+}

@@ -153,7 +153,12 @@ export const journalConformance = <E>(
         const journal = yield* Journal
         const models = yield* ReadModels
         const key = entity()
-        const row = (name: string, value: unknown) => ({ model: "m", key: `${key.id}/${name}`, parent: key.id, row: value })
+        const row = (name: string, value: unknown) => ({
+          model: "m",
+          key: `${key.id}/${name}`,
+          parent: key.id,
+          row: value
+        })
         yield* journal.append(key, append({ rows: [row("b", { n: 1 }), row("a", { n: 2 })] }))
         assert.deepStrictEqual(yield* models.list("m", key.id), [{ n: 2 }, { n: 1 }])
         yield* journal.append(key, append({ after: 1, rows: [row("a", { n: 3 }), row("b", null)] }))
@@ -171,7 +176,11 @@ export const journalConformance = <E>(
         yield* journal.saveSnapshot(key, { sequence: 2, state: { sum: 3 }, atMs: 5 })
         yield* journal.saveSnapshot(key, { sequence: 1, state: { sum: 1 }, atMs: 6 })
         const history = yield* journal.load(key)
-        assert.deepStrictEqual(Option.getOrThrow(history.snapshot), { sequence: 2, state: { sum: 3 }, atMs: 5 })
+        assert.deepStrictEqual(Option.getOrThrow(history.snapshot), {
+          sequence: 2,
+          state: { sum: 3 },
+          atMs: 5
+        })
         assert.deepStrictEqual(
           history.events.map(({ sequence }) => sequence),
           [3]
@@ -197,7 +206,9 @@ export const journalConformance = <E>(
         const journal = yield* Journal
         const outbox = yield* Outbox
         const key = entity()
-        const mine = Effect.map(outbox.due(1_000, 1000), (rows) => rows.filter((row) => row.key.id === key.id))
+        const mine = Effect.map(outbox.due(1_000, 1000), (rows) =>
+          rows.filter((row) => row.key.id === key.id)
+        )
         yield* journal.append(key, append({ effects: [{ n: 1 }, { n: 2 }] }))
         yield* journal.append(key, append({ after: 1, effects: [{ n: 3 }] }))
         for (const n of [1, 2, 3]) {

@@ -63,7 +63,11 @@ const supersede = (state: AppState, by: DeployId, nowMs: number): ReadonlyArray<
 }
 
 /** A push: a build and then a rollout. The running deploy, if any, is superseded. */
-export const acceptPush = (state: AppState, command: PushCommand, nowMs: number): Outcome<Deploy, NotFound> => {
+export const acceptPush = (
+  state: AppState,
+  command: PushCommand,
+  nowMs: number
+): Outcome<Deploy, NotFound> => {
   if (state.identity === null) return Result.fail(new NotFound({ kind: "app", name: "" }))
   const events: ReadonlyArray<AppEvent> = [
     ...supersede(state, command.deployId, nowMs),
@@ -216,9 +220,12 @@ export const startRollout = (
   if (isTerminal(deploy.phase)) return ended(deploy)
   if (deploy.phase !== "built") return Result.succeed({ events: [], reply: replyDeploy(deploy.id) })
   const release = state.releases.find(({ id }) => id === deploy.releaseId)
-  if (release === undefined) return Result.fail(new NotFound({ kind: "release", name: deploy.releaseId ?? "" }))
+  if (release === undefined)
+    return Result.fail(new NotFound({ kind: "release", name: deploy.releaseId ?? "" }))
   const entry = desiredEntry(state.identity, state, deploy, release)
-  const events: ReadonlyArray<AppEvent> = [{ _tag: "RolloutStarted", deployId: deploy.id, entry, atMs: nowMs }]
+  const events: ReadonlyArray<AppEvent> = [
+    { _tag: "RolloutStarted", deployId: deploy.id, entry, atMs: nowMs }
+  ]
   return Result.succeed({ events, reply: replyDeploy(deploy.id) })
 }
 

@@ -10,7 +10,13 @@ import { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import * as Entity from "effect/cluster/Entity"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
-import { CommonError, mutation, mutationAnnotations, ReadError, waitingAnnotations } from "../EntityMessage.ts"
+import {
+  CommonError,
+  mutation,
+  mutationAnnotations,
+  ReadError,
+  waitingAnnotations
+} from "../EntityMessage.ts"
 import { AppIdentity, AppState } from "./AppState.ts"
 
 export { AppIdentity, AppState, DeployRecord } from "./AppState.ts"

@@ -84,9 +84,7 @@ export const model: EntityModel<AppState, AppEvent, OutboxEffect> = {
   evolve,
   effects,
   reserves: (event) =>
-    event._tag === "AppCreated"
-      ? event.identity.hostnames.map((name) => ({ kind: "hostname", name }))
-      : [],
+    event._tag === "AppCreated" ? event.identity.hostnames.map((name) => ({ kind: "hostname", name })) : [],
   releases: () => [],
   rows
 }

@@ -24,9 +24,7 @@ const configure = (state: AppState, requester: Requester, settings: AppSettings,
   const because: ReadonlyArray<AppEvent> = [{ _tag: "SettingsChanged", settings }]
   if (state.live === null) return Result.succeed({ events: because, reply: () => null })
   const releaseId = state.live.entry.releaseId
-  return Result.succeed(
-    deployRelease(state, { ...requester, kind: "configure", releaseId, because }, nowMs)
-  )
+  return Result.succeed(deployRelease(state, { ...requester, kind: "configure", releaseId, because }, nowMs))
 }
 
 export const setScale = (
@@ -35,7 +33,9 @@ export const setScale = (
   nowMs: number
 ): Change => {
   if (!Number.isInteger(command.replicas) || command.replicas < 0 || command.replicas > 100) {
-    return Result.fail(new InvalidInput({ field: "replicas", problem: "must be a whole number from 0 to 100" }))
+    return Result.fail(
+      new InvalidInput({ field: "replicas", problem: "must be a whole number from 0 to 100" })
+    )
   }
   const known = state.releases.at(-1)?.processes
   if (known !== undefined && !known.some(({ name }) => name === command.process)) {

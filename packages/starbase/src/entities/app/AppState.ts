@@ -130,7 +130,11 @@ export const findDeploy = (state: AppState, deployId: DeployId): DeployRecord | 
 export const activeDeploy = (state: AppState): DeployRecord | undefined =>
   state.deploys.findLast((deploy) => !isTerminal(deploy.phase))
 
-const change = (state: AppState, deployId: DeployId, f: (deploy: DeployRecord) => DeployRecord): AppState => ({
+const change = (
+  state: AppState,
+  deployId: DeployId,
+  f: (deploy: DeployRecord) => DeployRecord
+): AppState => ({
   ...state,
   deploys: state.deploys.map((deploy) => (deploy.id === deployId ? f(deploy) : deploy))
 })
@@ -152,8 +156,7 @@ const restored = (state: AppState, ordinal: number | null): AppState =>
 
 const withObservation = (state: AppState, observation: Observation): AppState => {
   const entry = state.desired
-  const isLive =
-    observation.phase === "available" && entry !== null && entry.ordinal === observation.ordinal
+  const isLive = observation.phase === "available" && entry !== null && entry.ordinal === observation.ordinal
   if (!isLive) return { ...state, observed: observation }
   const liveReleases =
     state.liveReleases.at(-1) === entry.releaseId

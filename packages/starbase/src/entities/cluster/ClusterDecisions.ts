@@ -33,7 +33,11 @@ export const register = (
   )
 }
 
-const checkFence = (state: ClusterState, appId: AppId, ordinal: number): Result.Result<number, Superseded> => {
+const checkFence = (
+  state: ClusterState,
+  appId: AppId,
+  ordinal: number
+): Result.Result<number, Superseded> => {
   const fence = state.fences[appId] ?? 0
   return ordinal < fence
     ? Result.fail(new Superseded({ appId, ordinal, currentOrdinal: fence }))

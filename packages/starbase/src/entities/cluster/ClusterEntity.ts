@@ -9,7 +9,13 @@ import * as Entity from "effect/cluster/Entity"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
-import { CommonError, mutation, mutationAnnotations, ReadError, waitingAnnotations } from "../EntityMessage.ts"
+import {
+  CommonError,
+  mutation,
+  mutationAnnotations,
+  ReadError,
+  waitingAnnotations
+} from "../EntityMessage.ts"
 import { ClusterState, Registration } from "./ClusterState.ts"
 import { DesiredAnswer } from "./DesiredAnswer.ts"
 

@@ -1,0 +1,38 @@
+/** The port through which the runtime gets an image's unpacked tree and its start configuration. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** What an image says about how it is started. */
+export interface ImageConfig {
+  readonly entrypoint: ReadonlyArray<string>
+  readonly command: ReadonlyArray<string>
+  readonly environment: Readonly<Record<string, string>>
+  /** Relative to `rootDirectory`, e.g. `/app`; empty means the root itself. */
+  readonly workingDirectory: string
+}
+
+export interface PreparedImage {
+  /** Absolute path of the unpacked root. Readable by every user, written by nobody. */
+  readonly rootDirectory: string
+  readonly config: ImageConfig
+}
+
+/** The image is not there or cannot be unpacked. The runtime repeats with back-off (`ImagePullBackOff`). */
+export class ImagePullFailed extends Schema.TaggedError<ImagePullFailed>()("ImagePullFailed", {
+  image: Schema.String,
+  reason: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message() {
+    return `Failed to pull image "${this.image}": ${this.reason}`
+  }
+}
+
+export class ImageStore extends Context.Service<
+  ImageStore,
+  {
+    /** Idempotent by image reference; concurrent calls for one image unpack it once. */
+    readonly prepare: (image: string) => Effect.Effect<PreparedImage, ImagePullFailed>
+  }
+>()("@starform/launchpad/runtime/ImageStore") {}

@@ -12,7 +12,7 @@ import {
   RequestIdReused,
   Unavailable
 } from "../errors/RequestErrors.ts"
-import { ClusterId, RequestId } from "../ids/Ids.ts"
+import { ClusterId, RequestId, WorkspaceId } from "../ids/Ids.ts"
 import { EnvironmentName, Slug } from "../ids/Slug.ts"
 import { Environment, Project, Service, ServiceType, Workspace } from "../model/Workspace.ts"
 import { Authentication } from "./Authentication.ts"
@@ -41,9 +41,18 @@ export const ReadError = Schema.Union([
 ])
 export type ReadError = typeof ReadError.Type
 
-/** Operators only. The token is answered once; Starbase keeps its hash. */
+/**
+ * Operators only. The token stays with the caller, who made it: `sfw_<workspace id>_<43 characters of base64url>`.
+ * Starbase gets its SHA-256 (64 hex digits). `id` is chosen by the caller, because the token contains it.
+ */
 const CreateWorkspace = Rpc.make("CreateWorkspace", {
-  payload: { requestId: RequestId, slug: Slug, displayName: Schema.String, tokenHash: Schema.String },
+  payload: {
+    requestId: RequestId,
+    id: WorkspaceId,
+    slug: Slug,
+    displayName: Schema.String,
+    tokenHash: Schema.String
+  },
   success: Workspace,
   error: MutationError
 })

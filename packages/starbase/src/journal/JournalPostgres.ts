@@ -190,7 +190,7 @@ const makeOutbox = (sql: PgClient.PgClient): Outbox.Outbox["Service"] => ({
       Queue.take(notifications).pipe(
         Effect.andThen(Queue.clear(notifications)),
         Effect.asVoid,
-        Effect.catch(() => Effect.never)
+        Effect.mapError(unavailable("awaitWork"))
       )
     )
   )

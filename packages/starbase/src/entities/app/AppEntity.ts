@@ -19,6 +19,7 @@ import {
 } from "../EntityMessage.ts"
 import { AppIdentity, AppState } from "./AppState.ts"
 
+export { publicDeploy } from "./AppDeploys.ts"
 export { AppIdentity, AppState, DeployRecord } from "./AppState.ts"
 
 const error = Schema.Union([CommonError, DeployEnded, NoEarlierRelease, NothingLive])

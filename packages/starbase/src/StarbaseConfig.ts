@@ -1,0 +1,61 @@
+/** Settings of one Starbase process. Environment keys are `STARBASE_…`; secrets are redacted. */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+
+export interface StarbaseSettings {
+  readonly databaseUrl: Redacted.Redacted<string>
+  /** Connections that this process may hold. */
+  readonly databaseConnectionsMax: number
+  readonly host: string
+  readonly port: number
+  /** Port that other runners reach this one on; loopback only. */
+  readonly runnerPort: number
+  /** 32 bytes, base64. */
+  readonly masterKey: Redacted.Redacted<string>
+  /** SHA-256 (hex) of the operator's token. */
+  readonly operatorTokenHash: string
+  /** Folder of blobs, repositories and whatever else is a file. */
+  readonly dataDirectory: string
+  /** Where people reach this process, e.g. `http://127.0.0.1:4000`; in clone URLs and messages. */
+  readonly publicUrl: string
+  /** What a live app's URL is made of: `<scheme>://<hostname><suffix>`. */
+  readonly appScheme: string
+  readonly appPortSuffix: string
+  /** Appended to generated host names, e.g. `.localhost`. */
+  readonly appDomain: string
+  readonly buildDeadline: Duration.Duration
+  readonly rolloutDeadline: Duration.Duration
+}
+
+export class StarbaseConfig extends Context.Service<StarbaseConfig, StarbaseSettings>()(
+  "@starform/starbase/StarbaseConfig"
+) {}
+
+export const config: Config.Config<StarbaseSettings> = Config.all({
+  databaseUrl: Config.Redacted("DATABASE_URL"),
+  databaseConnectionsMax: Config.Int("DATABASE_CONNECTIONS_MAX").pipe(Config.withDefault(16)),
+  host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
+  port: Config.Port("PORT").pipe(Config.withDefault(4000)),
+  runnerPort: Config.Port("RUNNER_PORT").pipe(Config.withDefault(4001)),
+  masterKey: Config.Redacted("MASTER_KEY"),
+  operatorTokenHash: Config.String("OPERATOR_TOKEN_HASH"),
+  dataDirectory: Config.String("DATA_DIRECTORY"),
+  publicUrl: Config.String("PUBLIC_URL"),
+  appScheme: Config.String("APP_SCHEME").pipe(Config.withDefault("https")),
+  appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),
+  appDomain: Config.String("APP_DOMAIN").pipe(Config.withDefault(".starform.app")),
+  buildDeadline: Config.Duration("BUILD_DEADLINE").pipe(Config.withDefault(Duration.minutes(15))),
+  rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(5)))
+}).pipe(Config.nested("STARBASE"))
+
+/** @errors ConfigError naming the key that is missing or malformed */
+export const layer: Layer.Layer<StarbaseConfig, Config.ConfigError> = Layer.effect(
+  StarbaseConfig,
+  config
+)
+
+export const layerTest = (settings: StarbaseSettings): Layer.Layer<StarbaseConfig> =>
+  Layer.succeed(StarbaseConfig, settings)

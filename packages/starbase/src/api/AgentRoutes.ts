@@ -1,0 +1,142 @@
+/** The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. */
+import { gzip } from "node:zlib"
+import { DesiredState } from "@starform/domain/desired/DesiredState"
+import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
+import { InternalFault, InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
+import { ClusterId } from "@starform/domain/ids/Ids"
+import { Revision } from "@starform/domain/ids/Revision"
+import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { reportBytesMax, waitSecondsMax } from "@starform/domain/protocol/AgentApi"
+import * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { EntityClients } from "../entities/EntityClients.ts"
+import * as Token from "../security/Token.ts"
+import { Vault } from "../security/Vault.ts"
+import { render } from "./DesiredDocument.ts"
+
+/** Bodies below this many bytes are not compressed: it would cost more than it saves. */
+const compressFromBytes = 2048
+
+const decodeClusterId = Schema.decodeUnknownOption(ClusterId)
+const decodeRevision = Schema.decodeUnknownOption(Revision)
+const encodeDocument = Schema.encodeEffect(Schema.fromJsonString(DesiredState))
+const decodeReport = Schema.decodeUnknownEffect(Schema.fromJsonString(StatusReport))
+
+const bearer = /^Bearer (\S{1,256})$/
+
+/** `401` unless the token is an agent's and names the cluster in the path. The entity compares its hash. */
+const authenticate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const params = yield* HttpRouter.params
+  const text = bearer.exec(request.headers["authorization"] ?? "")?.[1]
+  const claim = text === undefined ? Option.none() : Token.parse(Redacted.make(text))
+  const clusterId = decodeClusterId(params["cluster_id"])
+  if (Option.isNone(claim) || Option.isNone(clusterId)) return yield* new Unauthenticated({})
+  if (claim.value._tag !== "Agent" || claim.value.clusterId !== clusterId.value) {
+    return yield* new Unauthenticated({})
+  }
+  return { clusterId: clusterId.value, agentTokenHash: claim.value.hash }
+})
+
+/** Seconds of `Prefer: wait=<n>`, 0 to `waitSecondsMax`; 0 without it. */
+const waitSeconds = (prefer: string | undefined): number => {
+  const asked = /(?:^|[\s,;])wait=(\d{1,4})(?:$|[\s,;])/.exec(prefer ?? "")?.[1]
+  return asked === undefined ? 0 : Math.min(Number(asked), waitSecondsMax)
+}
+
+const knownRevision = (header: string | undefined): Option.Option<Revision> =>
+  decodeRevision(/^(?:W\/)?"([^"]+)"$/.exec(header ?? "")?.[1])
+
+const compress = (body: Buffer) =>
+  Effect.callback<Buffer>((resume) => {
+    gzip(body, { level: 1 }, (error, compressed) =>
+      resume(error === null ? Effect.succeed(compressed) : Effect.succeed(body))
+    )
+  })
+
+const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.gen(function* () {
+    const entities = yield* EntityClients
+    const vault = yield* Vault
+    const { clusterId, agentTokenHash } = yield* authenticate(request)
+    const seconds = waitSeconds(request.headers["prefer"])
+    const known = knownRevision(request.headers["if-none-match"])
+    const answer = yield* entities.cluster(
+      clusterId,
+      (cluster) =>
+        cluster.AwaitDesired({
+          agentTokenHash,
+          known: Option.getOrNull(known),
+          waitMs: Option.isNone(known) ? 0 : seconds * 1000,
+          allowDelta: request.headers["accept-delta"] !== "no"
+        }),
+      Duration.seconds(seconds)
+    )
+    const headers = { etag: `"${answer.revision}"`, "cache-control": "no-store" }
+    if (answer._tag === "Unchanged") return HttpServerResponse.empty({ status: 304, headers })
+    const document = yield* render(vault, clusterId, answer)
+    const body = Buffer.from(yield* encodeDocument(document))
+    const contentType = "application/json"
+    const wantsGzip = (request.headers["accept-encoding"] ?? "").includes("gzip")
+    if (!wantsGzip || body.length < compressFromBytes) {
+      return HttpServerResponse.uint8Array(body, { headers, contentType })
+    }
+    return HttpServerResponse.uint8Array(yield* compress(body), {
+      headers: { ...headers, "content-encoding": "gzip" },
+      contentType
+    })
+  })
+
+const status = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.gen(function* () {
+    const entities = yield* EntityClients
+    const { clusterId, agentTokenHash } = yield* authenticate(request)
+    const text = yield* request.text.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(reportBytesMax)),
+      Effect.mapError(
+        () => new InvalidInput({ field: "body", problem: `could not be read within ${reportBytesMax} bytes` })
+      )
+    )
+    const report = yield* decodeReport(text).pipe(
+      Effect.mapError((error) => new InvalidInput({ field: "body", problem: error.message.slice(0, 1000) }))
+    )
+    yield* entities.cluster(clusterId, (cluster) => cluster.Report({ agentTokenHash, report }))
+    return HttpServerResponse.empty({ status: 204 })
+  })
+
+/** Any wire error as JSON `{ error, message }` with the status of its reaction. */
+const answerErrors = <R>(
+  handled: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    (WireError & { readonly _tag: string }) | { readonly _tag: "VaultFailure" | "SchemaError" },
+    R
+  >
+) =>
+  Effect.catch(handled, (error) => {
+    const wire = "reaction" in error ? error : new InternalFault({ reference: error._tag })
+    const retryAfter = wire._tag === "Overloaded" ? { "retry-after": "1" } : {}
+    const logged =
+      wire.reaction === "report" ? Effect.logError("agent request", error) : Effect.logDebug(wire.message)
+    return Effect.as(
+      logged,
+      HttpServerResponse.jsonUnsafe(
+        { error: wire._tag, message: wire.person },
+        { status: statusOf(wire.reaction), headers: retryAfter }
+      )
+    )
+  })
+
+export const layerRoutes = Layer.mergeAll(
+  HttpRouter.add("GET", "/api/v1/clusters/:cluster_id/desired-state", (request) =>
+    answerErrors(desiredState(request))
+  ),
+  HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/status", (request) => answerErrors(status(request)))
+)

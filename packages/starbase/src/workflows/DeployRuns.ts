@@ -1,0 +1,25 @@
+/** How the rest of Starbase starts, settles and ends the work of a deploy. Every call is idempotent. */
+import type { AppId } from "@starform/domain/ids/AppId"
+import type { DeployId } from "@starform/domain/ids/Ids"
+import type { DeployKind } from "@starform/domain/model/Deploy"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { EffectPostponed } from "../outbox/OutboxRelay.ts"
+
+export interface DeployToRun {
+  readonly appId: AppId
+  readonly deployId: DeployId
+  readonly kind: DeployKind
+}
+
+export class DeployRuns extends Context.Service<
+  DeployRuns,
+  {
+    /** A second start joins the first, also after it ended. */
+    readonly start: (deploy: DeployToRun) => Effect.Effect<void, EffectPostponed>
+    /** The deploy has ended at its App; whatever its workflow waits for is over. */
+    readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
+    /** Ends a build that is waiting or running; nothing for one that is over. */
+    readonly cancelBuild: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
+  }
+>()("@starform/starbase/workflows/DeployRuns") {}

@@ -1,0 +1,13 @@
+/** The three entity types and the clients to them, as one layer over a runner and a journal. */
+import * as Layer from "effect/Layer"
+import * as AppBehavior from "./entities/app/AppBehavior.ts"
+import * as ClusterBehavior from "./entities/cluster/ClusterBehavior.ts"
+import * as EntityClients from "./entities/EntityClients.ts"
+import * as TenantBehavior from "./entities/tenant/TenantBehavior.ts"
+
+export const layerNoDeps = Layer.mergeAll(
+  AppBehavior.layerNoDeps,
+  ClusterBehavior.layerNoDeps,
+  TenantBehavior.layerNoDeps,
+  EntityClients.layerNoDeps
+)

@@ -52,10 +52,7 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
 }).pipe(Config.nested("STARBASE"))
 
 /** @errors ConfigError naming the key that is missing or malformed */
-export const layer: Layer.Layer<StarbaseConfig, Config.ConfigError> = Layer.effect(
-  StarbaseConfig,
-  config
-)
+export const layer: Layer.Layer<StarbaseConfig, Config.ConfigError> = Layer.effect(StarbaseConfig, config)
 
 export const layerTest = (settings: StarbaseSettings): Layer.Layer<StarbaseConfig> =>
   Layer.succeed(StarbaseConfig, settings)

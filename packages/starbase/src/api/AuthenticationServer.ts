@@ -16,9 +16,9 @@ export const layerNoDeps = Layer.effect(
     return Authentication.of((effect, { headers }) => {
       const token = bearer.exec(headers["authorization"] ?? "")?.[1]
       if (token === undefined) return Effect.fail(new Unauthenticated({}))
-      return authenticator.authenticate(Redacted.make(token)).pipe(
-        Effect.flatMap((principal) => Effect.provideService(effect, CurrentPrincipal, principal))
-      )
+      return authenticator
+        .authenticate(Redacted.make(token))
+        .pipe(Effect.flatMap((principal) => Effect.provideService(effect, CurrentPrincipal, principal)))
     })
   })
 )

@@ -47,45 +47,48 @@ export const layerNoDeps = Layer.effect(
     const entities = yield* EntityClients
     const { appDomain } = yield* StarbaseConfig
 
-    const ensureApp: ServiceCatalog["Service"]["ensureApp"] = Effect.fnUntraced(
-      function* ({ workspace, project }, principal, service, environment) {
-        const appId = AppId.format({ projectId: project.id, environment, serviceId: service.id })
-        const named = { appId, service: service.slug, environment, project: project.slug }
-        const [preferred, ...others] = candidates(named, appDomain)
-        const create = (hostname: typeof preferred) =>
-          entities.app(appId, (app) =>
-            app.CreateApp({
-              requestId: RequestId.make(`create:${hostname}`.slice(0, 200)),
-              principal,
-              identity: {
-                appId,
-                workspaceId: workspace.id,
-                workspaceSlug: workspace.slug,
-                projectId: project.id,
-                projectSlug: project.slug,
-                environment,
-                serviceId: service.id,
-                serviceSlug: service.slug,
-                serviceType: service.type,
-                clusterId: project.clusterId,
-                namespace: project.namespace,
-                hostnames: service.type === "web" ? [hostname] : []
-              }
-            })
-          )
-        const created = others.reduce(
-          (attempt, hostname) => attempt.pipe(Effect.catchTag("NameTaken", () => create(hostname))),
-          create(preferred)
-        )
-        return yield* created.pipe(
-          Effect.catchTags({
-            DeployEnded: Effect.die,
-            NoEarlierRelease: Effect.die,
-            NothingLive: Effect.die
+    const ensureApp: ServiceCatalog["Service"]["ensureApp"] = Effect.fnUntraced(function* (
+      { workspace, project },
+      principal,
+      service,
+      environment
+    ) {
+      const appId = AppId.format({ projectId: project.id, environment, serviceId: service.id })
+      const named = { appId, service: service.slug, environment, project: project.slug }
+      const [preferred, ...others] = candidates(named, appDomain)
+      const create = (hostname: typeof preferred) =>
+        entities.app(appId, (app) =>
+          app.CreateApp({
+            requestId: RequestId.make(`create:${hostname}`.slice(0, 200)),
+            principal,
+            identity: {
+              appId,
+              workspaceId: workspace.id,
+              workspaceSlug: workspace.slug,
+              projectId: project.id,
+              projectSlug: project.slug,
+              environment,
+              serviceId: service.id,
+              serviceSlug: service.slug,
+              serviceType: service.type,
+              clusterId: project.clusterId,
+              namespace: project.namespace,
+              hostnames: service.type === "web" ? [hostname] : []
+            }
           })
         )
-      }
-    )
+      const created = others.reduce(
+        (attempt, hostname) => attempt.pipe(Effect.catchTag("NameTaken", () => create(hostname))),
+        create(preferred)
+      )
+      return yield* created.pipe(
+        Effect.catchTags({
+          DeployEnded: Effect.die,
+          NoEarlierRelease: Effect.die,
+          NothingLive: Effect.die
+        })
+      )
+    })
 
     return ServiceCatalog.of({
       ensureApp,
@@ -124,4 +127,3 @@ export const layerNoDeps = Layer.effect(
     })
   })
 )
-

@@ -79,9 +79,7 @@ export const layerNoDeps = TenantRpcs.toLayer(
         }
         return yield* create(`proj-${slug}`, "").pipe(
           Effect.catchTag("NameTaken", (taken) =>
-            taken.kind === "namespace"
-              ? create(`proj-${workspace}-${slug}`, "collided:")
-              : Effect.fail(taken)
+            taken.kind === "namespace" ? create(`proj-${workspace}-${slug}`, "collided:") : Effect.fail(taken)
           )
         )
       }),

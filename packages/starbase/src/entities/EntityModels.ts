@@ -24,9 +24,9 @@ const foldWith = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
     .pipe(Effect.mapError(() => new Unavailable({ what: name })))
   if (stored.length === 0) return yield* new NotFound({ kind: model.type, name: id })
   const unreadable = () => new InternalFault({ reference: name })
-  const events = yield* Schema.decodeEffect(Schema.Array(model.event))(
-    stored.map(({ event }) => event)
-  ).pipe(Effect.mapError(unreadable))
+  const events = yield* Schema.decodeEffect(Schema.Array(model.event))(stored.map(({ event }) => event)).pipe(
+    Effect.mapError(unreadable)
+  )
   const state = yield* Schema.encodeEffect(model.state)(events.reduce(model.evolve, model.initial(id))).pipe(
     Effect.mapError(unreadable)
   )

@@ -2,7 +2,7 @@
 import type { Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { Reaction } from "@starform/domain/errors/Reaction"
 import { classOf } from "@starform/domain/errors/Reaction"
-import { RequestId } from "@starform/domain/ids/Ids"
+import { BuildId, RequestId } from "@starform/domain/ids/Ids"
 import type { Principal } from "@starform/domain/model/Principal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -44,7 +44,10 @@ export const layerNoDeps = Layer.effect(
           case "SettleDeploy":
             return deploys.settle(effect.deployId)
           case "CancelBuild":
-            return deploys.cancelBuild(effect.deployId)
+            return deploys.cancelBuild({
+              buildId: BuildId.make(effect.deployId),
+              workspaceId: effect.workspaceId
+            })
           case "PutDesired":
             return settle(
               entities.cluster(effect.clusterId, (cluster) =>

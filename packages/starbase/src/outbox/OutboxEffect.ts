@@ -3,7 +3,7 @@
  * performed at least once and must be idempotent by its fields.
  */
 import { AppId } from "@starform/domain/ids/AppId"
-import { ClusterId, DeployId } from "@starform/domain/ids/Ids"
+import { ClusterId, DeployId, WorkspaceId } from "@starform/domain/ids/Ids"
 import { DeployKind } from "@starform/domain/model/Deploy"
 import { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import * as Schema from "effect/Schema"
@@ -15,7 +15,7 @@ export const OutboxEffect = Schema.TaggedUnion({
   /** Tells the workflow of a deploy that the deploy has ended, whatever it waits for. */
   SettleDeploy: { deployId: DeployId },
   /** Ends the build of a deploy that was cancelled or superseded. */
-  CancelBuild: { deployId: DeployId },
+  CancelBuild: { workspaceId: WorkspaceId, deployId: DeployId },
   /** Fenced by the entry's ordinal. */
   PutDesired: { clusterId: ClusterId, entry: DesiredEntry },
   /** Leaves a tombstone. Fenced by the ordinal. */

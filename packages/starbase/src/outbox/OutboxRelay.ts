@@ -32,7 +32,8 @@ export const rowsAtOnce = 64
 /** Pause after the n-th failed attempt: 100 ms doubling to one minute. */
 export const pauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
 
-const requestIdOf = (row: OutboxRow): string => `outbox:${row.key.type}:${row.key.id}:${row.sequence}:${row.position}`
+const requestIdOf = (row: OutboxRow): string =>
+  `outbox:${row.key.type}:${row.key.id}:${row.sequence}:${row.position}`
 
 const decodeEffect = Schema.decodeUnknownEffect(OutboxEffect)
 
@@ -75,10 +76,7 @@ export const drain = Effect.gen(function* () {
 export const run = Effect.gen(function* () {
   const outbox = yield* Outbox
   const awaitWork = yield* outbox.awaitWork
-  return yield* drain.pipe(
-    Effect.andThen(Effect.timeoutOption(awaitWork, pollInterval)),
-    Effect.forever
-  )
+  return yield* drain.pipe(Effect.andThen(Effect.timeoutOption(awaitWork, pollInterval)), Effect.forever)
 }).pipe(
   Effect.scoped,
   Effect.tapError((error) => Effect.logWarning("outbox relay", error)),

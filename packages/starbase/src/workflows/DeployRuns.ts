@@ -4,6 +4,7 @@ import type { DeployId } from "@starform/domain/ids/Ids"
 import type { DeployKind } from "@starform/domain/model/Deploy"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { BuildHandle } from "../builds/BuildSpec.ts"
 import type { EffectPostponed } from "../outbox/OutboxRelay.ts"
 
 export interface DeployToRun {
@@ -20,6 +21,6 @@ export class DeployRuns extends Context.Service<
     /** The deploy has ended at its App; whatever its workflow waits for is over. */
     readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
     /** Ends a build that is waiting or running; nothing for one that is over. */
-    readonly cancelBuild: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
+    readonly cancelBuild: (build: BuildHandle) => Effect.Effect<void, EffectPostponed>
   }
 >()("@starform/starbase/workflows/DeployRuns") {}

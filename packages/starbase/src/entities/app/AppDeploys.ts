@@ -4,7 +4,6 @@ import { NotFound } from "@starform/domain/errors/RequestErrors"
 import type { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
 import type { BuildId, DeployId, ReleaseId } from "@starform/domain/ids/Ids"
 import { type Deploy, type DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
-import type { HealthCheck } from "@starform/domain/model/AppSettings"
 import type { ReleaseProcess } from "@starform/domain/model/Release"
 import * as Result from "effect/Result"
 import type { Decision } from "../../journal/JournaledEntity.ts"
@@ -32,7 +31,7 @@ export interface BuiltImage {
   readonly digest: Digest
   readonly processes: ReadonlyArray<ReleaseProcess>
   /** From the repository's own settings file; replaces the app's setting when present. */
-  readonly health: HealthCheck | null
+  readonly healthPath: string | null
 }
 
 /** The public part of a deploy's record. */
@@ -202,10 +201,16 @@ export const recordRelease = (
     },
     atMs: nowMs
   }
+  const { health } = state.settings
   const settings: ReadonlyArray<AppEvent> =
-    command.health === null
+    command.healthPath === null || command.healthPath === health.path
       ? []
-      : [{ _tag: "SettingsChanged", settings: { ...state.settings, health: command.health } }]
+      : [
+          {
+            _tag: "SettingsChanged",
+            settings: { ...state.settings, health: { ...health, path: command.healthPath } }
+          }
+        ]
   return Result.succeed({ events: [...settings, built], reply: replyDeploy(deploy.id) })
 }
 

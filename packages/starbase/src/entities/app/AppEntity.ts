@@ -99,7 +99,8 @@ const RecordRelease = Rpc.make("RecordRelease", {
     image: ImageReference,
     digest: Digest,
     processes: Schema.Array(ReleaseProcess),
-    health: Schema.NullOr(HealthCheck)
+    /** As the source asks for; `null` leaves the app's setting as it is. */
+    healthPath: Schema.NullOr(Schema.String)
   },
   success: Deploy,
   error

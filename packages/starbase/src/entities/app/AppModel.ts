@@ -3,6 +3,7 @@ import type { OutboxEffect } from "../../outbox/OutboxEffect.ts"
 import * as Outbox from "../../outbox/OutboxEffect.ts"
 import type { EntityModel } from "../../journal/JournaledEntity.ts"
 import type { ReadModelRow } from "../../journal/Journal.ts"
+import { isTerminal } from "@starform/domain/model/Deploy"
 import { publicDeploy } from "./AppDeploys.ts"
 import { AppEvent, AppState, evolve, findDeploy, initial } from "./AppState.ts"
 
@@ -23,13 +24,13 @@ const effects = (event: AppEvent, state: AppState): ReadonlyArray<OutboxEffect> 
       return [{ _tag: "StartDeploy", appId: identity.appId, deployId: event.deployId, kind: event.kind }]
     case "DeploySuperseded":
       return [
-        { _tag: "CancelBuild", deployId: event.deployId },
+        { _tag: "CancelBuild", workspaceId: identity.workspaceId, deployId: event.deployId },
         { _tag: "SettleDeploy", deployId: event.deployId }
       ]
     case "DeployCancelled":
       return [
         ...restoration(state, event.restoredOrdinal),
-        { _tag: "CancelBuild", deployId: event.deployId },
+        { _tag: "CancelBuild", workspaceId: identity.workspaceId, deployId: event.deployId },
         { _tag: "SettleDeploy", deployId: event.deployId }
       ]
     case "RolloutStarted":
@@ -46,7 +47,10 @@ const effects = (event: AppEvent, state: AppState): ReadonlyArray<OutboxEffect> 
   }
 }
 
-/** Read models: `app` by project, `deploy` by app, `branch` = live pushes whose branch has not moved, by service. */
+/**
+ * Read models: `app` by project; `deploy` by app; `branch`, live pushes whose branch has not moved; `running-deploy`,
+ * deploys that have not ended.
+ */
 const rows = (events: ReadonlyArray<AppEvent>, state: AppState): ReadonlyArray<ReadModelRow> => {
   const { identity } = state
   if (identity === null) return []
@@ -66,10 +70,17 @@ const rows = (events: ReadonlyArray<AppEvent>, state: AppState): ReadonlyArray<R
     const record = findDeploy(state, deployId)
     if (record === undefined) return []
     const isBranchDue = record.phase === "deployed" && !record.branchSettled && record.commit !== null
+    const running = { appId: identity.appId, deployId, requestedAtMs: record.requestedAtMs }
     const branch = { appId: identity.appId, deployId, commit: record.commit, ref: record.ref }
     return [
       { model: "deploy", key: deployId, parent: identity.appId, row: publicDeploy(record) },
-      { model: "branch", key: deployId, parent: "due", row: isBranchDue ? { ...branch, identity } : null }
+      { model: "branch", key: deployId, parent: "due", row: isBranchDue ? { ...branch, identity } : null },
+      {
+        model: "running-deploy",
+        key: deployId,
+        parent: "all",
+        row: isTerminal(record.phase) ? null : running
+      }
     ]
   })
   return [app, ...deploys]

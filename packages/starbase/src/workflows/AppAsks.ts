@@ -1,0 +1,37 @@
+/** What a deploy's workflow asks of its App. Transient trouble is waited out; a deploy that has ended is `null`. */
+import type { AppId } from "@starform/domain/ids/AppId"
+import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
+import type { Deploy } from "@starform/domain/model/Deploy"
+import type { Principal } from "@starform/domain/model/Principal"
+import { classOf, type WireError } from "@starform/domain/errors/Reaction"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+
+export const principal: Principal = { _tag: "System", part: "deploy" }
+
+/** Pauses between attempts at an App that is away: 50 ms doubling, at most 5 s, for as long as it takes. */
+const untilItAnswers = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")])
+
+/** The same for every attempt at one step of one deploy (INV-WF-1). */
+export const requestIdOf = (deployId: DeployId, step: string): RequestId =>
+  RequestId.make(`deploy:${deployId}:${step}`)
+
+/**
+ * @returns the deploy, or `null` when its App says that it has ended, that it never was, or that it can do no more:
+ * the workflow then has nothing left to do
+ */
+export const askApp = <E extends WireError>(
+  appId: AppId,
+  ask: Effect.Effect<Deploy, E>
+): Effect.Effect<Deploy | null> =>
+  ask.pipe(
+    Effect.retry({ schedule: untilItAnswers, while: (error) => classOf(error.reaction) === "transient" }),
+    Effect.catch((error) =>
+      Effect.as(
+        classOf(error.reaction) === "terminal"
+          ? Effect.logError(`deploy of ${appId}: ${error.message}`)
+          : Effect.logDebug(`deploy of ${appId}: ${error.message}`),
+        null
+      )
+    )
+  )

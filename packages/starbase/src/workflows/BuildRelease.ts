@@ -1,0 +1,107 @@
+/** The build of one deploy, as a child workflow in the shard group `builds`: a rollback never waits for a builder. */
+import { AppId } from "@starform/domain/ids/AppId"
+import { BuildId, DeployId } from "@starform/domain/ids/Ids"
+import { DeployFailure } from "@starform/domain/model/Deploy"
+import * as ClusterSchema from "effect/cluster/ClusterSchema"
+import * as Effect from "effect/Effect"
+import * as Duration from "effect/Duration"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Activity from "effect/workflow/Activity"
+import * as Workflow from "effect/workflow/Workflow"
+import { BuildService } from "../builds/BuildService.ts"
+import { toDeployFailure } from "../builds/BuildErrors.ts"
+import { BuildResult, type BuildSpec } from "../builds/BuildSpec.ts"
+import { EntityClients } from "../entities/EntityClients.ts"
+import { StarbaseConfig } from "../StarbaseConfig.ts"
+import { askApp, principal, requestIdOf } from "./AppAsks.ts"
+
+export const BuildOutcome = Schema.TaggedUnion({
+  Built: { result: BuildResult },
+  Failed: { failure: DeployFailure },
+  /** The deploy ended meanwhile; nobody wants the build. */
+  Moot: {}
+})
+export type BuildOutcome = typeof BuildOutcome.Type
+
+export const BuildRelease = Workflow.make("BuildRelease", {
+  payload: { appId: AppId, deployId: DeployId },
+  idempotencyKey: ({ deployId }) => deployId,
+  success: BuildOutcome
+}).annotate(ClusterSchema.ShardGroup, () => "builds")
+
+/** Pause before a builder of ours that broke is asked again. */
+const builderAway = Schedule.spaced("2 seconds")
+
+const deadlinePassed = (seconds: number): BuildOutcome => ({
+  _tag: "Failed",
+  failure: {
+    phase: "building",
+    code: "DeadlineExceeded",
+    reason: `the build did not end within ${Math.round(seconds / 60)} minutes`,
+    advice: "Look at the last step of its output for what keeps it from ending.",
+    output: []
+  }
+})
+
+/** Submits, joins or resubmits the build until it has an outcome; a builder that forgot it is asked again. */
+const build = Effect.fnUntraced(function* (spec: BuildSpec) {
+  const builds = yield* BuildService
+  const once = Effect.flatMap(builds.submit(spec), (handle) => builds.await(handle))
+  return yield* once.pipe(
+    Effect.map((result): BuildOutcome => ({ _tag: "Built", result })),
+    Effect.retry({
+      schedule: builderAway,
+      while: (error) =>
+        error._tag === "BuilderUnavailable" ||
+        error._tag === "BuildUnknown" ||
+        error._tag === "WorkspaceQueueFull"
+    }),
+    Effect.catchTags({
+      BuildFailed: (failed) =>
+        Effect.succeed<BuildOutcome>({ _tag: "Failed", failure: toDeployFailure(failed) }),
+      BuildCancelled: () => Effect.succeed<BuildOutcome>({ _tag: "Moot" })
+    }),
+    Effect.orDie
+  )
+})
+
+export const layerNoDeps = BuildRelease.toLayer(({ appId, deployId }) =>
+  Activity.make({
+    name: "Build",
+    success: BuildOutcome,
+    execute: Effect.gen(function* () {
+      const entities = yield* EntityClients
+      const builds = yield* BuildService
+      const { buildDeadline } = yield* StarbaseConfig
+      const requestId = requestIdOf(deployId, "StartBuild")
+      const started = yield* askApp(
+        appId,
+        entities.app(appId, (app) => app.StartBuild({ requestId, principal, deployId }))
+      )
+      if (started === null) return { _tag: "Moot" } as const
+      const state = yield* entities.app(appId, (app) => app.GetApp()).pipe(Effect.orDie)
+      const record = state.deploys.find(({ id }) => id === deployId)
+      const { identity } = state
+      if (record?.source == null || record.commit === null || identity === null) {
+        return { _tag: "Moot" } as const
+      }
+      const spec: BuildSpec = {
+        buildId: BuildId.make(deployId),
+        workspaceId: identity.workspaceId,
+        appId,
+        source: record.source,
+        gitSha: record.commit,
+        gitRef: record.ref ?? "",
+        gitRepo: record.repository ?? ""
+      }
+      return yield* build(spec).pipe(
+        Effect.timeoutOrElse({
+          duration: buildDeadline,
+          orElse: () =>
+            Effect.as(Effect.ignore(builds.cancel(spec)), deadlinePassed(Duration.toSeconds(buildDeadline)))
+        })
+      )
+    })
+  })
+)

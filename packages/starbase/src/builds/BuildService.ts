@@ -35,8 +35,7 @@ export const BuildStatus = Schema.TaggedUnion({
 })
 export type BuildStatus = typeof BuildStatus.Type
 
-export const isEnded = (status: BuildStatus): boolean =>
-  status._tag !== "Queued" && status._tag !== "Running"
+export const isEnded = (status: BuildStatus): boolean => status._tag !== "Queued" && status._tag !== "Running"
 
 export class BuildService extends Context.Service<
   BuildService,
@@ -44,9 +43,7 @@ export class BuildService extends Context.Service<
     /** Readies what builds of a workspace share (caches). Idempotent; `submit` does it too. */
     readonly ensureProject: (workspaceId: WorkspaceId) => Effect.Effect<void, BuilderUnavailable>
     /** Answers once the build has its place in the queue. A second submit of an id joins (INV-BLD-1). */
-    readonly submit: (
-      spec: BuildSpec
-    ) => Effect.Effect<BuildHandle, WorkspaceQueueFull | BuilderUnavailable>
+    readonly submit: (spec: BuildSpec) => Effect.Effect<BuildHandle, WorkspaceQueueFull | BuilderUnavailable>
     /** Lines from chunk `fromChunk` (1 is the first) on, live, until the log's end; of ended builds too. */
     readonly logs: (
       handle: BuildHandle,

@@ -1,0 +1,24 @@
+/** Cutting lines into the bodies of chunks. */
+
+const encoder = new TextEncoder()
+
+/** Bodies of at most `bytesMax`, in order, each line whole and ended by a line feed; a longer line has a body of its own. */
+export const chunkBodies = (lines: ReadonlyArray<string>, bytesMax: number): ReadonlyArray<Uint8Array> => {
+  const bodies: Array<Array<string>> = []
+  let sizeBytes = Infinity
+  for (const line of lines) {
+    const lineBytes = Buffer.byteLength(line) + 1
+    if (sizeBytes + lineBytes > bytesMax) {
+      bodies.push([])
+      sizeBytes = 0
+    }
+    bodies.at(-1)?.push(`${line}\n`)
+    sizeBytes += lineBytes
+  }
+  return bodies.map((body) => encoder.encode(body.join("")))
+}
+
+/** Drops what would move a terminal's cursor; tabs and the escape that begins a colour stay. */
+export const withoutControls = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replaceAll(/[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f]/g, "")

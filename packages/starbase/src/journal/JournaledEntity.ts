@@ -85,6 +85,17 @@ export interface JournaledEntity<State, Event> {
 export const snapshotEveryEvents = 100
 export const snapshotEveryMs = 60_000
 
+/** Codecs of kept replies, one per schema: JSON has no `undefined`, which is what `Void` is. */
+const replyCodecs = new WeakMap<object, Schema.Codec<unknown, unknown>>()
+
+const replyCodec = <Reply>(reply: Schema.Codec<Reply, unknown>): Schema.Codec<Reply, unknown> => {
+  const known = replyCodecs.get(reply)
+  if (known !== undefined) return known as Schema.Codec<Reply, unknown>
+  const codec: Schema.Codec<Reply, unknown> = Schema.toCodecJson(reply)
+  replyCodecs.set(reply, codec as Schema.Codec<unknown, unknown>)
+  return codec
+}
+
 interface Loaded<State> {
   readonly state: State
   readonly sequence: number
@@ -231,7 +242,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       if (known.value.payloadHash !== hash) {
         return yield* new RequestIdReused({ requestId: options.requestId })
       }
-      return yield* Schema.decodeUnknownEffect(options.reply)(known.value.reply).pipe(
+      return yield* Schema.decodeUnknownEffect(replyCodec(options.reply))(known.value.reply).pipe(
         Effect.catch(fault("a kept reply cannot be read"))
       )
     }
@@ -239,7 +250,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
     const nowMs = yield* Clock.currentTimeMillis
     const decision = yield* Effect.fromResult(options.decide(before.state, nowMs))
     const state = yield* commit(before, decision.events, nowMs, options, (after) =>
-      Schema.encodeEffect(options.reply)(decision.reply(after)).pipe(
+      Schema.encodeEffect(replyCodec(options.reply))(decision.reply(after)).pipe(
         Effect.map((reply) => ({ payloadHash: hash, reply })),
         Effect.catch(fault("the reply cannot be written"))
       )

@@ -37,6 +37,10 @@ export class Outbox extends Context.Service<
      * Starts listening for the life of the scope. The inner effect completes whenever an append may have added
      * rows (also when none did), and fails when listening has ended: then it must be started anew.
      */
-    readonly awaitWork: Effect.Effect<Effect.Effect<void, JournalUnavailable>, JournalUnavailable, Scope.Scope>
+    readonly awaitWork: Effect.Effect<
+      Effect.Effect<void, JournalUnavailable>,
+      JournalUnavailable,
+      Scope.Scope
+    >
   }
 >()("@starform/starbase/journal/Outbox") {}

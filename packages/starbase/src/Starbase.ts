@@ -1,0 +1,94 @@
+/**
+ * The composition of one Starbase process: stores → runner → entities → workflows → ingress. Whoever runs it supplies
+ * the settings, and the builder that it has. This file and `main.ts` are the only places where our layers meet.
+ */
+import { createServer } from "node:http"
+import { join } from "node:path"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as Layer from "effect/Layer"
+import * as AgentRoutes from "./api/AgentRoutes.ts"
+import * as Directory from "./api/Directory.ts"
+import * as ServiceCatalog from "./api/ServiceCatalog.ts"
+import * as BuildLog from "./builds/BuildLog.ts"
+import * as BuildLogIndexPostgres from "./builds/BuildLogIndexPostgres.ts"
+import * as BuildQueue from "./builds/BuildQueue.ts"
+import type { BuildService } from "./builds/BuildService.ts"
+import * as ClusterRunner from "./ClusterRunner.ts"
+import * as Entities from "./Entities.ts"
+import * as JournalPostgres from "./journal/JournalPostgres.ts"
+import * as JournalSchema from "./journal/JournalSchema.ts"
+import * as EffectPerformer from "./outbox/EffectPerformer.ts"
+import * as OutboxRelay from "./outbox/OutboxRelay.ts"
+import * as Authenticator from "./security/Authenticator.ts"
+import * as Vault from "./security/Vault.ts"
+import { StarbaseConfig } from "./StarbaseConfig.ts"
+import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
+import type { BlobStore } from "./storage/BlobStore.ts"
+import * as BuildRelease from "./workflows/BuildRelease.ts"
+import * as DeployRelease from "./workflows/DeployRelease.ts"
+import * as DeployRunner from "./workflows/DeployRunner.ts"
+import * as DeployWatch from "./workflows/DeployWatch.ts"
+
+/** What a builder is given. */
+export type BuilderServices = BlobStore | BuildLog.BuildLog | BuildQueue.BuildQueue
+
+const database = Layer.unwrap(
+  Effect.map(StarbaseConfig, ({ databaseUrl, databaseConnectionsMax }) =>
+    PgClient.layer({ url: databaseUrl, maxConnections: databaseConnectionsMax })
+  )
+)
+
+const buildLogTable = Layer.effectDiscard(BuildLogIndexPostgres.buildLogSchema)
+
+const journal = JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))
+
+const vault = Layer.unwrap(Effect.map(StarbaseConfig, ({ masterKey }) => Vault.layerPostgres(masterKey)))
+
+const blobs = Layer.unwrap(
+  Effect.map(StarbaseConfig, ({ dataDirectory }) =>
+    BlobStoreFolder.layer({ directory: join(dataDirectory, "blobs") })
+  )
+)
+
+const builds = Layer.mergeAll(BuildLog.layer(), BuildQueue.layer()).pipe(
+  Layer.provideMerge(BuildLogIndexPostgres.layer().pipe(Layer.provide(buildLogTable))),
+  Layer.provideMerge(blobs)
+)
+
+const people = ServiceCatalog.layerNoDeps.pipe(
+  Layer.provideMerge(Layer.mergeAll(Directory.layerNoDeps, Authenticator.layerNoDeps, vault))
+)
+
+const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
+  Layer.provide(EffectPerformer.layerNoDeps),
+  Layer.provide(DeployRunner.layerNoDeps),
+  Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
+  Layer.provide(ClusterWorkflowEngine.layer)
+)
+
+const ingress = HttpRouter.serve(AgentRoutes.layerRoutes, { disableLogger: true }).pipe(
+  Layer.provideMerge(
+    Layer.unwrap(
+      Effect.map(StarbaseConfig, ({ host, port }) => NodeHttpServer.layer(createServer, { host, port }))
+    )
+  )
+)
+
+/** @param builder the builder of this machine, over the blob store, the build log and the queue */
+export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
+  ingress.pipe(
+    Layer.provideMerge(workflows),
+    Layer.provideMerge(people),
+    Layer.provideMerge(Entities.layerNoDeps),
+    Layer.provideMerge(ClusterRunner.layer),
+    Layer.provideMerge(builder),
+    Layer.provideMerge(builds),
+    Layer.provideMerge(journal),
+    Layer.provideMerge(database),
+    Layer.provideMerge(NodeCrypto.layer)
+  )

@@ -1,0 +1,82 @@
+/**
+ * Which numeric user a namespace's processes run as. As root every namespace gets ids of its own, kept in a file so
+ * that they stay the same and are never given twice; as an ordinary user everything runs as that user.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Path from "node:path"
+import * as process from "node:process"
+import { KubeletConfig } from "./KubeletConfig.ts"
+
+/** No entry in passwd; user and group have the same number. */
+export interface ProcessUser {
+  readonly uid: number
+  readonly gid: number
+}
+
+export class UserIds extends Context.Service<
+  UserIds,
+  {
+    /** `undefined`: the user that Launchpad itself runs as. */
+    readonly ofNamespace: (namespace: string) => Effect.Effect<ProcessUser | undefined, UserIdsUnavailable>
+  }
+>()("@starform/launchpad/runtime/UserIds") {}
+
+/** The file of user ids cannot be read or written. */
+export class UserIdsUnavailable extends Schema.TaggedError<UserIdsUnavailable>()("UserIdsUnavailable", {
+  path: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `user ids in ${this.path} cannot be used`
+  }
+}
+
+const UserIdFile = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Int))
+
+const make = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const { directory, userIdFirst } = yield* KubeletConfig
+  const path = Path.join(directory, "user-ids.json")
+  const isRoot = process.getuid?.() === 0
+  const unavailable = (cause: unknown) => new UserIdsUnavailable({ path, cause })
+  const lock = yield* Semaphore.make(1)
+  let known: Record<string, number> | undefined
+
+  const load = Effect.gen(function* () {
+    const exists = yield* files.exists(path)
+    const text = exists ? yield* files.readFileString(path) : "{}"
+    return { ...(yield* Schema.decodeEffect(UserIdFile)(text)) }
+  })
+
+  const assign = Effect.fnUntraced(function* (namespace: string) {
+    known ??= yield* load
+    const existing = Option.fromUndefinedOr(known[namespace])
+    if (Option.isSome(existing)) {
+      return existing.value
+    }
+    const uid = Math.max(userIdFirst - 1, ...Object.values(known)) + 1
+    const next = { ...known, [namespace]: uid }
+    yield* files.writeFileString(`${path}.new`, yield* Schema.encodeEffect(UserIdFile)(next), { mode: 0o600 })
+    yield* files.rename(`${path}.new`, path)
+    known = next
+    return uid
+  })
+
+  const ofNamespace = Effect.fn("UserIds.ofNamespace")(function* (namespace: string) {
+    if (!isRoot) {
+      return undefined
+    }
+    const uid = yield* lock.withPermits(1)(assign(namespace)).pipe(Effect.mapError(unavailable))
+    return { uid, gid: uid }
+  })
+
+  return UserIds.of({ ofNamespace })
+})
+
+export const layerNoDeps = Layer.effect(UserIds, make)

@@ -1,0 +1,236 @@
+/** Every setting of the agent, from the environment only. Durations are written `500ms`, `30s`, `5m` or `1h`. */
+import { ClusterId } from "@starform/domain/ids/Ids"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { durationOf, durationPattern } from "./internal/durationText.ts"
+
+export interface Settings {
+  /** Base URL of Starbase, without a trailing path. */
+  readonly starbaseUrl: string
+  readonly clusterId: ClusterId
+  readonly region: string
+  /** File with the agent's token; read again whenever Starbase refuses it. */
+  readonly tokenFile: string
+  /** Where the last good document is kept. */
+  readonly dataDirectory: string
+  /** Key of that document: 32 random bytes as hex; made with mode 0600 when it is missing. */
+  readonly stateKeyFile: string
+  /** `None`: the kubeconfig of the environment's service account (inside a cluster). */
+  readonly kubeconfigFile: Option.Option<string>
+  /** `host:port` of health and metrics; port 0 lets the system choose. */
+  readonly metricsAddress: string
+  readonly logLevel: LogLevel.LogLevel
+  /** Full pass of every project, and the rhythm of complete reports. */
+  readonly reconcileInterval: Duration.Duration
+  /** Longest wait asked for in one pull; 0–30 s. */
+  readonly pullWait: Duration.Duration
+  /** How much later than its wait a pull may answer before its connection counts as dead. */
+  readonly pullMargin: Duration.Duration
+  /** First and longest pause after a failed request to Starbase; each pause is jittered. */
+  readonly starbaseRetryFirst: Duration.Duration
+  readonly starbaseRetryMax: Duration.Duration
+  readonly reportTimeout: Duration.Duration
+  /** Changes within this time go into one report. */
+  readonly reportDebounce: Duration.Duration
+  readonly kubernetesRequestTimeout: Duration.Duration
+  /** Requests to the Kubernetes API at once, watches aside. */
+  readonly kubernetesRequestsMax: number
+  readonly listPageSize: number
+  /** Longest life of one watch, as told to the server. */
+  readonly watchLife: Duration.Duration
+  /** A watch that is silent for longer, without even a bookmark, is opened again. */
+  readonly watchIdle: Duration.Duration
+  readonly watchRetryFirst: Duration.Duration
+  readonly watchRetryMax: Duration.Duration
+  /** Projects that are worked on at once. */
+  readonly projectsAtOnce: number
+  /** Pauses after a failed pass of a project. */
+  readonly projectRetryFirst: Duration.Duration
+  readonly projectRetryMax: Duration.Duration
+  /** Passes in a row that repaired drift before the next one waits: somebody else writes the same fields. */
+  readonly driftPassesMax: number
+  /** A revision with more new tombstones than the larger of these needs a confirmation. */
+  readonly pruneCountMax: number
+  readonly prunePercentMax: number
+  readonly gatewayName: string
+  readonly gatewayNamespace: string
+  /** How long a container that is ending still serves before its process is told. */
+  readonly preStopWait: Duration.Duration
+  /** From the request to end until the process is killed; includes `preStopWait`. */
+  readonly terminationGrace: Duration.Duration
+  /** Beyond an app's own start-up time, until a rollout without progress counts as failed. */
+  readonly progressMargin: Duration.Duration
+  /** Numeric user and group of app containers; never root. */
+  readonly podUser: number
+  /** How often a container may end by itself before its release counts as failed. */
+  readonly crashesMax: number
+  /** How long a pod may listen on a wrong address before its release counts as failed. */
+  readonly unreachableGrace: Duration.Duration
+}
+
+export class ShuttleConfig extends Context.Service<ShuttleConfig, Settings>()(
+  "@starform/shuttle/ShuttleConfig"
+) {}
+
+type Particular = "starbaseUrl" | "clusterId" | "region" | "tokenFile" | "dataDirectory" | "stateKeyFile"
+
+/** Defaults of everything that is not particular to one cluster. */
+export const defaults: Omit<Settings, Particular> = {
+  kubeconfigFile: Option.none(),
+  metricsAddress: ":8080",
+  logLevel: "Info",
+  reconcileInterval: Duration.seconds(30),
+  pullWait: Duration.seconds(30),
+  pullMargin: Duration.seconds(10),
+  starbaseRetryFirst: Duration.millis(200),
+  starbaseRetryMax: Duration.seconds(10),
+  reportTimeout: Duration.seconds(10),
+  reportDebounce: Duration.millis(20),
+  kubernetesRequestTimeout: Duration.seconds(15),
+  kubernetesRequestsMax: 64,
+  listPageSize: 500,
+  watchLife: Duration.minutes(5),
+  watchIdle: Duration.seconds(90),
+  watchRetryFirst: Duration.millis(100),
+  watchRetryMax: Duration.seconds(10),
+  projectsAtOnce: 16,
+  projectRetryFirst: Duration.millis(500),
+  projectRetryMax: Duration.seconds(30),
+  driftPassesMax: 5,
+  pruneCountMax: 5,
+  prunePercentMax: 30,
+  gatewayName: "starform",
+  gatewayNamespace: "envoy-gateway-system",
+  preStopWait: Duration.seconds(5),
+  terminationGrace: Duration.seconds(30),
+  progressMargin: Duration.seconds(60),
+  podUser: 10_001,
+  crashesMax: 2,
+  unreachableGrace: Duration.seconds(10)
+}
+
+const duration = (name: string, fallback: Duration.Duration) =>
+  Config.schema(Schema.String.check(Schema.isPattern(durationPattern)), name).pipe(
+    Config.map(durationOf),
+    Config.withDefault(fallback)
+  )
+const count = (name: string, fallback: number) =>
+  Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1)), name).pipe(
+    Config.withDefault(fallback)
+  )
+const text = (name: string, fallback: string) =>
+  Config.NonEmptyString(name).pipe(Config.withDefault(fallback))
+
+const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  error: "Error"
+}
+
+const config = Config.all({
+  starbaseUrl: Config.schema(Schema.String.check(Schema.isPattern(/^https?:\/\/[^\s/]+$/)), "STARBASE_URL"),
+  clusterId: Config.schema(ClusterId, "CLUSTER_ID"),
+  region: Config.NonEmptyString("REGION"),
+  tokenFile: Config.NonEmptyString("AUTH_TOKEN_FILE"),
+  dataDirectory: text("DATA_DIRECTORY", "/var/lib/starform-shuttle"),
+  stateKeyFile: Config.option(Config.NonEmptyString("STATE_KEY_FILE")),
+  kubeconfigFile: Config.option(Config.NonEmptyString("KUBECONFIG")),
+  metricsAddress: text("METRICS_ADDR", defaults.metricsAddress),
+  logLevel: Config.Literals(["debug", "info", "warn", "error"], "LOG_LEVEL").pipe(
+    Config.withDefault("info" as const),
+    Config.map((name) => levels[name] ?? defaults.logLevel)
+  ),
+  reconcileInterval: duration("RECONCILE_INTERVAL", defaults.reconcileInterval),
+  pullWait: duration("PULL_WAIT", defaults.pullWait),
+  pullMargin: duration("PULL_MARGIN", defaults.pullMargin),
+  starbaseRetryFirst: duration("STARBASE_RETRY_FIRST", defaults.starbaseRetryFirst),
+  starbaseRetryMax: duration("STARBASE_RETRY_MAX", defaults.starbaseRetryMax),
+  reportTimeout: duration("REPORT_TIMEOUT", defaults.reportTimeout),
+  reportDebounce: duration("REPORT_DEBOUNCE", defaults.reportDebounce),
+  kubernetesRequestTimeout: duration("KUBERNETES_REQUEST_TIMEOUT", defaults.kubernetesRequestTimeout),
+  kubernetesRequestsMax: count("KUBERNETES_REQUESTS_MAX", defaults.kubernetesRequestsMax),
+  listPageSize: count("LIST_PAGE_SIZE", defaults.listPageSize),
+  watchLife: duration("WATCH_LIFE", defaults.watchLife),
+  watchIdle: duration("WATCH_IDLE", defaults.watchIdle),
+  watchRetryFirst: duration("WATCH_RETRY_FIRST", defaults.watchRetryFirst),
+  watchRetryMax: duration("WATCH_RETRY_MAX", defaults.watchRetryMax),
+  projectsAtOnce: count("PROJECTS_AT_ONCE", defaults.projectsAtOnce),
+  projectRetryFirst: duration("PROJECT_RETRY_FIRST", defaults.projectRetryFirst),
+  projectRetryMax: duration("PROJECT_RETRY_MAX", defaults.projectRetryMax),
+  driftPassesMax: count("DRIFT_PASSES_MAX", defaults.driftPassesMax),
+  pruneCountMax: count("PRUNE_COUNT_MAX", defaults.pruneCountMax),
+  prunePercentMax: count("PRUNE_PERCENT_MAX", defaults.prunePercentMax),
+  gatewayName: text("GATEWAY_NAME", defaults.gatewayName),
+  gatewayNamespace: text("GATEWAY_NAMESPACE", defaults.gatewayNamespace),
+  preStopWait: duration("PRE_STOP_WAIT", defaults.preStopWait),
+  terminationGrace: duration("TERMINATION_GRACE", defaults.terminationGrace),
+  progressMargin: duration("PROGRESS_MARGIN", defaults.progressMargin),
+  podUser: count("POD_USER", defaults.podUser),
+  crashesMax: count("CRASHES_MAX", defaults.crashesMax),
+  unreachableGrace: duration("UNREACHABLE_GRACE", defaults.unreachableGrace)
+}).pipe(Config.nested("STARFORM"))
+
+/** A setting that contradicts another one; the agent does not start. */
+export class ContradictorySetting extends Schema.TaggedError<ContradictorySetting>()("ContradictorySetting", {
+  key: Schema.String,
+  rule: Schema.String
+}) {
+  override get message() {
+    return `STARFORM_${this.key} ${this.rule}`
+  }
+}
+
+const rules: ReadonlyArray<readonly [key: string, rule: string, holds: (settings: Settings) => boolean]> = [
+  ["PULL_WAIT", "is at most 30s", (s) => Duration.toSeconds(s.pullWait) <= 30],
+  [
+    "TERMINATION_GRACE",
+    "is longer than STARFORM_PRE_STOP_WAIT",
+    (s) => Duration.isGreaterThan(s.terminationGrace, s.preStopWait)
+  ],
+  [
+    "STARBASE_RETRY_MAX",
+    "is at least STARFORM_STARBASE_RETRY_FIRST",
+    (s) => Duration.isGreaterThanOrEqualTo(s.starbaseRetryMax, s.starbaseRetryFirst)
+  ]
+]
+
+const checked = (settings: Settings) => {
+  const broken = rules.find(([, , holds]) => !holds(settings))
+  return broken === undefined
+    ? Effect.succeed(settings)
+    : Effect.fail(new ContradictorySetting({ key: broken[0], rule: broken[1] }))
+}
+
+/** `STARFORM_<NAME>` as in the reference specification §6.2, and `STARFORM_KUBECONFIG`, `STARFORM_DATA_DIRECTORY`, … */
+export const layer: Layer.Layer<ShuttleConfig, Config.ConfigError | ContradictorySetting> = Layer.effect(
+  ShuttleConfig
+)(
+  Effect.gen(function* () {
+    const read = yield* config
+    return yield* checked({
+      ...read,
+      stateKeyFile: Option.getOrElse(read.stateKeyFile, () => `${read.dataDirectory}/state.key`)
+    })
+  })
+)
+
+/** The defaults with a local cluster's identity; a test names what it needs. */
+export const layerTest = (overrides: Partial<Settings>): Layer.Layer<ShuttleConfig> =>
+  Layer.succeed(ShuttleConfig)({
+    ...defaults,
+    starbaseUrl: "http://127.0.0.1:9",
+    clusterId: ClusterId.make("00000000-0000-4000-8000-000000000001"),
+    region: "test",
+    tokenFile: "/nonexistent/token",
+    dataDirectory: "/nonexistent",
+    stateKeyFile: "/nonexistent/state.key",
+    metricsAddress: "127.0.0.1:0",
+    ...overrides
+  })

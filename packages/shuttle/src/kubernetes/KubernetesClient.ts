@@ -1,0 +1,303 @@
+/**
+ * The requests that the agent makes to the Kubernetes API: our own HTTP with keep-alive, typed errors, a deadline for
+ * each request, and at most `kubernetesRequestsMax` at once (watches aside). No retries: the loops that call decide.
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { ShuttleConfig } from "../ShuttleConfig.ts"
+import { errorOf } from "./internal/statusAnswer.ts"
+import { readLine, type WatchEvent } from "./internal/watchLine.ts"
+import { type Connection, KubernetesConnection } from "./KubernetesConnection.ts"
+import {
+  type FieldConflict,
+  KubernetesAnswerMalformed,
+  KubernetesUnreachable,
+  type ObjectNotFound,
+  type ObjectReplaced,
+  type RequestError,
+  type VersionExpired
+} from "./KubernetesErrors.ts"
+import { type Manifest, referenceOf } from "./Manifest.ts"
+import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
+import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
+
+export interface ObjectPage {
+  readonly objects: ReadonlyArray<ObservedObject>
+  /** Of the whole list; where a watch goes on. */
+  readonly resourceVersion: string
+  /** Token for the next page; `null` on the last one. */
+  readonly next: string | null
+}
+
+export interface Applied {
+  readonly object: ObservedObject
+  /** False when an object of that name was there already. */
+  readonly created: boolean
+}
+
+export interface Requests {
+  readonly get: (reference: ObjectReference) => Effect.Effect<ObservedObject, ObjectNotFound | RequestError>
+  readonly list: (
+    kind: ResourceKind,
+    labelSelector: string,
+    next: string | null
+  ) => Effect.Effect<ObjectPage, VersionExpired | RequestError>
+  /** Events after `resourceVersion`. Ends when the server ends it; fails as unreachable after `watchIdle` of silence. */
+  readonly watch: (
+    kind: ResourceKind,
+    labelSelector: string,
+    resourceVersion: string
+  ) => Stream.Stream<WatchEvent, VersionExpired | RequestError>
+  /** Server-side apply. `force` takes fields over from other managers. Safe to repeat. */
+  readonly apply: (
+    manifest: Manifest,
+    force: boolean
+  ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
+  /** Of exactly the object with that uid; succeeds when there is none of that name any more. */
+  readonly remove: (
+    reference: ObjectReference,
+    uid: string
+  ) => Effect.Effect<void, ObjectReplaced | RequestError>
+  /** Last lines of a pod's only container; of its previous run when `previous`. */
+  readonly podLog: (
+    namespace: string,
+    pod: string,
+    tailLines: number,
+    previous: boolean
+  ) => Effect.Effect<ReadonlyArray<string>, ObjectNotFound | RequestError>
+}
+
+export class KubernetesClient extends Context.Service<KubernetesClient, Requests>()(
+  "@starform/shuttle/kubernetes/KubernetesClient"
+) {}
+
+const decodeObject = Schema.decodeUnknownEffect(WireObject)
+const decodeList = Schema.decodeUnknownEffect(
+  Schema.Struct({
+    metadata: Schema.Struct({ resourceVersion: Schema.String, continue: Schema.optionalKey(Schema.String) }),
+    items: Schema.NullOr(Schema.Array(WireObject))
+  })
+)
+
+const malformed = (operation: string) => (cause: unknown) =>
+  new KubernetesAnswerMalformed({ operation, cause })
+
+const noAnswer = (operation: string) => (cause: HttpClientError) =>
+  new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null, cause })
+
+/** An error that this request cannot get breaks the API's promise. */
+const unexpected =
+  (operation: string) => (cause: FieldConflict | ObjectReplaced | ObjectNotFound | VersionExpired) =>
+    Effect.fail(new KubernetesAnswerMalformed({ operation, cause }))
+
+const nothing = { FieldConflict: unexpected, ObjectReplaced: unexpected } as const
+
+const make = Effect.gen(function* () {
+  const settings = yield* ShuttleConfig
+  const connection: Connection = yield* KubernetesConnection
+  const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect: connection.tls })
+  const client = yield* NodeHttpClient.makeUndici.pipe(
+    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
+  )
+  const requests = yield* Semaphore.make(settings.kubernetesRequestsMax)
+
+  /** The response, once it is 2xx. */
+  const open = Effect.fnUntraced(function* (operation: string, request: HttpClientRequest.HttpClientRequest) {
+    const authorization = yield* connection.authorization
+    const authorized = Option.match(authorization, {
+      onNone: () => request,
+      onSome: (value) => HttpClientRequest.setHeader(request, "authorization", Redacted.value(value))
+    })
+    const response = yield* client
+      .execute(HttpClientRequest.prependUrl(authorized, connection.url))
+      .pipe(Effect.mapError(noAnswer(operation)))
+    if (response.status >= 200 && response.status < 300) return response
+    return yield* Effect.flatMap(errorOf(operation, response), Effect.fail)
+  })
+
+  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
+    effect.pipe(
+      Effect.timeoutOrElse({
+        duration: settings.kubernetesRequestTimeout,
+        orElse: () =>
+          Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
+      }),
+      Semaphore.withPermit(requests)
+    )
+
+  const exchange = <A>(
+    operation: string,
+    request: HttpClientRequest.HttpClientRequest,
+    read: (response: HttpClientResponse) => Effect.Effect<A, HttpClientError | KubernetesAnswerMalformed>
+  ) =>
+    bounded(
+      operation,
+      open(operation, request).pipe(
+        Effect.flatMap((response) =>
+          Effect.catchTag(read(response), "HttpClientError", (cause) =>
+            Effect.fail(noAnswer(operation)(cause))
+          )
+        )
+      )
+    )
+
+  const readObject = (operation: string, kind: ResourceKind) => (response: HttpClientResponse) =>
+    response.json.pipe(
+      Effect.flatMap((body) => Effect.mapError(decodeObject(body), malformed(operation))),
+      Effect.map((wire) => fromWire(kind, wire))
+    )
+
+  const get: Requests["get"] = (reference) => {
+    const operation = `get ${keyOf(reference)}`
+    return exchange(
+      operation,
+      HttpClientRequest.get(objectPath(reference), { acceptJson: true }),
+      readObject(operation, reference.kind)
+    ).pipe(
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        VersionExpired: unexpected(operation)
+      })
+    )
+  }
+
+  const list: Requests["list"] = (kind, labelSelector, next) => {
+    const operation = `list ${kind}`
+    return exchange(
+      operation,
+      HttpClientRequest.get(collectionPath(kind), {
+        acceptJson: true,
+        urlParams: {
+          labelSelector,
+          limit: settings.listPageSize,
+          ...(next === null ? {} : { continue: next })
+        }
+      }),
+      (response) =>
+        response.json.pipe(
+          Effect.flatMap((body) => Effect.mapError(decodeList(body), malformed(operation))),
+          Effect.map(({ items, metadata }) => ({
+            objects: (items ?? []).map((item) => fromWire(kind, item)),
+            resourceVersion: metadata.resourceVersion,
+            next: metadata.continue === undefined || metadata.continue === "" ? null : metadata.continue
+          }))
+        )
+    ).pipe(
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        ObjectNotFound: unexpected(operation)
+      })
+    )
+  }
+
+  const watch: Requests["watch"] = (kind, labelSelector, resourceVersion) => {
+    const operation = `watch ${kind}`
+    const request = HttpClientRequest.get(collectionPath(kind), {
+      acceptJson: true,
+      urlParams: {
+        watch: 1,
+        allowWatchBookmarks: true,
+        labelSelector,
+        resourceVersion,
+        timeoutSeconds: Math.ceil(Duration.toSeconds(settings.watchLife))
+      }
+    })
+    const opened = open(operation, request).pipe(
+      Effect.timeoutOrElse({
+        duration: settings.watchIdle,
+        orElse: () =>
+          Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
+      }),
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        ObjectNotFound: unexpected(operation)
+      }),
+      Effect.map((response) => response.stream.pipe(Stream.mapError(noAnswer(operation))))
+    )
+    return Stream.unwrap(opened).pipe(
+      Stream.timeoutOrElse({
+        duration: settings.watchIdle,
+        orElse: () =>
+          Stream.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
+      }),
+      Stream.decodeText,
+      Stream.splitLines,
+      Stream.filter((line) => line !== ""),
+      Stream.mapEffect((line) => readLine(kind, operation, line))
+    )
+  }
+
+  const apply: Requests["apply"] = (manifest, force) => {
+    const reference = referenceOf(manifest)
+    const operation = `apply ${keyOf(reference)}`
+    const request = HttpClientRequest.patch(objectPath(reference), {
+      acceptJson: true,
+      urlParams: { fieldManager, force },
+      body: HttpBody.text(JSON.stringify(manifest), "application/apply-patch+yaml")
+    })
+    return exchange(operation, request, (response) =>
+      Effect.map(readObject(operation, manifest.kind)(response), (object) => ({
+        object,
+        created: response.status === 201
+      }))
+    ).pipe(Effect.catchTag("VersionExpired", unexpected(operation)))
+  }
+
+  const remove: Requests["remove"] = (reference, uid) => {
+    const operation = `delete ${keyOf(reference)}`
+    const body = {
+      kind: "DeleteOptions",
+      apiVersion: "v1",
+      propagationPolicy: "Background",
+      preconditions: { uid }
+    }
+    const request = HttpClientRequest.delete(objectPath(reference), {
+      acceptJson: true,
+      body: HttpBody.text(JSON.stringify(body), "application/json")
+    })
+    return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
+      Effect.catchTags({
+        ObjectNotFound: () => Effect.void,
+        FieldConflict: nothing.FieldConflict(operation),
+        VersionExpired: unexpected(operation)
+      })
+    )
+  }
+
+  const podLog: Requests["podLog"] = (namespace, pod, tailLines, previous) => {
+    const operation = `log Pod/${namespace}/${pod}`
+    const path = `${objectPath({ kind: "Pod", namespace, name: pod })}/log`
+    return exchange(
+      operation,
+      HttpClientRequest.get(path, { urlParams: { tailLines, previous } }),
+      (response) => response.text
+    ).pipe(
+      Effect.map((text) => text.split("\n").filter((line) => line !== "")),
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        VersionExpired: unexpected(operation)
+      })
+    )
+  }
+
+  return KubernetesClient.of({ get, list, watch, apply, remove, podLog })
+})
+
+export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =
+  Layer.effect(KubernetesClient)(make)

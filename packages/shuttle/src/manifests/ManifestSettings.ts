@@ -1,0 +1,13 @@
+/** What manifests depend on beside the desired app. */
+import type { Settings } from "../ShuttleConfig.ts"
+
+export type ManifestSettings = Pick<
+  Settings,
+  | "clusterId"
+  | "gatewayName"
+  | "gatewayNamespace"
+  | "podUser"
+  | "preStopWait"
+  | "progressMargin"
+  | "terminationGrace"
+>

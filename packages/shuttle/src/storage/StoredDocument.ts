@@ -1,0 +1,54 @@
+/** The held document as it is stored. Pure; restoring checks the hash again. */
+import { format, FullState } from "@starform/domain/desired/DesiredState"
+import type { ClusterId } from "@starform/domain/ids/Ids"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { accept, type DocumentRejected, type HeldDocument } from "../starbase/DesiredDocument.ts"
+import type { PruneLimits } from "../starbase/PruneGate.ts"
+
+/** Version 1 of the stored form; another one is not read. */
+export const StoredDocument = Schema.Struct({
+  version: Schema.Literal(1),
+  document: FullState,
+  trustedEpoch: Schema.String,
+  admitted: Schema.Array(Schema.String)
+})
+export type StoredDocument = typeof StoredDocument.Type
+
+export const toStored = (held: HeldDocument, clusterId: ClusterId): StoredDocument => ({
+  version: 1,
+  document: {
+    kind: "full",
+    format,
+    clusterId,
+    revision: held.revision,
+    hash: held.hash,
+    clusterConfig: held.clusterConfig,
+    apps: Array.from(held.apps.values(), ({ app }) => app),
+    tombstones: held.tombstones,
+    massPruneConfirmed: held.massPruneConfirmed,
+    epochConfirmed: held.epochConfirmed
+  },
+  trustedEpoch: held.trustedEpoch,
+  admitted: [...held.admitted]
+})
+
+export const fromStored = (
+  stored: StoredDocument,
+  clusterId: ClusterId,
+  limits: PruneLimits
+): Result.Result<HeldDocument, DocumentRejected> =>
+  Result.map(accept(null, stored.document, clusterId, limits), (held) => {
+    const admitted = new Set(stored.admitted)
+    const isWhole = admitted.size === held.tombstones.length
+    return {
+      ...held,
+      trustedEpoch: stored.trustedEpoch,
+      admitted,
+      pruneHold: isWhole
+        ? null
+        : stored.document.revision.startsWith(stored.trustedEpoch)
+          ? "TooManyTombstones"
+          : "EpochUnconfirmed"
+    }
+  })

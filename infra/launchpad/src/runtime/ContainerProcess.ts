@@ -28,6 +28,8 @@ export interface ProcessRequest {
   readonly output: (stream: OutputStream, chunk: Uint8Array) => void
   /** Between SIGTERM and SIGKILL when the scope closes while the process runs. */
   readonly shutdownGrace: Duration.Duration
+  /** How long to wait for the last output once nothing of the container is left. */
+  readonly outputSettle: Duration.Duration
 }
 
 export interface ProcessExit {
@@ -114,9 +116,11 @@ export const start = Effect.fn("ContainerProcess.start")(function* (
 
   const begin = Effect.gen(function* () {
     const exit = yield* Deferred.make<ProcessExit>()
+    const silent = yield* Deferred.make<void>()
     const child = yield* launch(request)
     const pid = child.pid ?? 0
     child.once("exit", (code, signal) => Deferred.doneUnsafe(exit, Effect.succeed(exitOf(code, signal))))
+    child.once("close", () => Deferred.doneUnsafe(silent, Effect.void))
     if (child.exitCode !== null || child.signalCode !== null) {
       Deferred.doneUnsafe(exit, Effect.succeed(exitOf(child.exitCode, child.signalCode)))
     }
@@ -141,7 +145,10 @@ export const start = Effect.fn("ContainerProcess.start")(function* (
           signalGroup([-pid], name)
         }
       })
-    const ended = Effect.tap(Deferred.await(exit), () => clear)
+    const ended = Deferred.await(exit).pipe(
+      Effect.tap(() => clear),
+      Effect.tap(() => Effect.timeoutOption(Deferred.await(silent), request.outputSettle))
+    )
     const stop = (grace: Duration.Duration) =>
       Effect.gen(function* () {
         yield* signal("SIGTERM")

@@ -33,10 +33,10 @@ export interface KubeletSettings {
   /** Pause between extra probe attempts in a container's first moments; they count only when they succeed. */
   readonly eagerProbePeriod: Duration.Duration
   readonly eagerProbeWindow: Duration.Duration
+  /** How long output may still arrive after a container's last process is gone. */
+  readonly outputSettle: Duration.Duration
   /** How often listening sockets of a container that is not ready are read. */
   readonly listenCheckPeriod: Duration.Duration
-  /** How often a container's memory is compared with its limit. */
-  readonly memoryCheckPeriod: Duration.Duration
   readonly nodeHeartbeat: Duration.Duration
 }
 
@@ -62,8 +62,8 @@ export const defaults: Omit<KubeletSettings, "directory"> = {
   logBytesMax: 10 * 1024 * 1024,
   eagerProbePeriod: Duration.millis(40),
   eagerProbeWindow: Duration.seconds(30),
+  outputSettle: Duration.millis(500),
   listenCheckPeriod: Duration.seconds(1),
-  memoryCheckPeriod: Duration.seconds(2),
   nodeHeartbeat: Duration.minutes(1)
 }
 

@@ -179,7 +179,7 @@ export const podStatus = (facts: PodFacts): Json => {
   const phase = podPhase(facts)
   return {
     phase,
-    ...(facts.failure ?? {}),
+    ...facts.failure,
     conditions: verdicts(facts, phase).map((verdict) =>
       conditionJson(facts.pod.status.conditions, verdict, facts.nowMs)
     ),

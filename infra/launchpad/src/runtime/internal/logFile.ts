@@ -41,6 +41,7 @@ export const openLogFile = (path: string, bytesMax: number, now: () => string): 
   let generation = 0
   let open = true
   let version = 0
+  let lostBytes = 0
   const rests: Record<OutputStream, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
   const listeners = new Set<() => void>()
 
@@ -53,11 +54,7 @@ export const openLogFile = (path: string, bytesMax: number, now: () => string): 
     }
   }
 
-  const store = (parts: ReadonlyArray<Buffer>) => {
-    const bytes = Buffer.concat(parts)
-    if (bytes.length === 0) {
-      return
-    }
+  const write = (bytes: Buffer) => {
     if (size > 0 && size + bytes.length > bytesMax) {
       fs.closeSync(descriptor)
       fs.renameSync(path, rotatedPath(path))
@@ -65,8 +62,24 @@ export const openLogFile = (path: string, bytesMax: number, now: () => string): 
       generation += 1
       size = 0
     }
-    fs.writeSync(descriptor, bytes)
-    size += bytes.length
+    size += fs.writeSync(descriptor, bytes)
+  }
+
+  // A full disk must not end the container or Launchpad: what cannot be stored is counted, and the count is stored.
+  const store = (parts: ReadonlyArray<Buffer>) => {
+    const bytes = Buffer.concat(parts)
+    if (bytes.length === 0) {
+      return
+    }
+    try {
+      if (lostBytes > 0) {
+        write(Buffer.from(`${now()} stderr F [${lostBytes} bytes of output could not be stored]\n`))
+        lostBytes = 0
+      }
+      write(bytes)
+    } catch {
+      lostBytes += bytes.length
+    }
     notify()
   }
 

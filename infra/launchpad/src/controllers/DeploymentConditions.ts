@@ -1,5 +1,5 @@
 /** Conditions of a Deployment: reasons, wording and times as Kubernetes' deployment controller writes them. */
-import { fromTimestamp, toTimestamp } from "./internal/timestamps.ts"
+import { fromTimestamp, toTimestamp } from "./objects/Timestamp.ts"
 import type { DeploymentObject, DeploymentStatus } from "./objects/DeploymentObject.ts"
 import { conditionOf, type ObjectCondition } from "./objects/ObjectCondition.ts"
 

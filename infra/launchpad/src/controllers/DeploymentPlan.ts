@@ -13,8 +13,8 @@ import {
   withCondition,
   withoutCondition
 } from "./DeploymentConditions.ts"
-import { sameJson } from "./internal/canonicalJson.ts"
-import { withField } from "./internal/withField.ts"
+import { sameJson } from "./objects/CanonicalJson.ts"
+import { withField } from "./objects/ObjectFields.ts"
 import type { DeploymentObject, DeploymentStatus } from "./objects/DeploymentObject.ts"
 import { conditionOf } from "./objects/ObjectCondition.ts"
 import type { ReplicaSetObject } from "./objects/ReplicaSetObject.ts"

@@ -2,7 +2,7 @@
  * A Service and the pods it selects → its EndpointSlices. Pods differ in their real ports, so there is one slice
  * per distinct set of ports; its name says which, so that a slice is found again without an index.
  */
-import { canonicalJson } from "./internal/canonicalJson.ts"
+import { canonicalJson } from "./objects/CanonicalJson.ts"
 import { matches } from "./objects/LabelSelector.ts"
 import { isFinished, isReady, isTerminating, portMapping, type PodObject } from "./objects/PodObject.ts"
 import { serviceNameLabel, type ServiceObject, type ServicePort } from "./objects/ServiceObject.ts"

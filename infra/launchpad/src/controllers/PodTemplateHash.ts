@@ -3,8 +3,8 @@
  * Kubernetes' alphabet without vowels (apimachinery `rand.SafeEncodeString`). The value itself is not Kubernetes',
  * which hashes a Go dump; nobody may rely on it.
  */
-import { canonicalJson } from "./internal/canonicalJson.ts"
-import { withField } from "./internal/withField.ts"
+import { canonicalJson } from "./objects/CanonicalJson.ts"
+import { withField } from "./objects/ObjectFields.ts"
 
 const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 const offsetBasis = 0x811c9dc5

@@ -1,5 +1,5 @@
 /** One look at a ReplicaSet and its pods → pods to create, pods to delete, status. Follows Kubernetes' replicaset controller. */
-import { fromTimestamp } from "./internal/timestamps.ts"
+import { fromTimestamp } from "./objects/Timestamp.ts"
 import { conditionOf } from "./objects/ObjectCondition.ts"
 import { isFinished, isReady, isTerminating, type PodObject } from "./objects/PodObject.ts"
 import type { ReplicaSetObject, ReplicaSetStatus } from "./objects/ReplicaSetObject.ts"

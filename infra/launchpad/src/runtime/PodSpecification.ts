@@ -1,6 +1,7 @@
 /** core/v1 Pod as the runtime reads it: what to run, how to ask whether it lives, and how to end it. */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { defaulted, intOrString } from "../controllers/internal/defaulted.ts"
+import { defaulted, intOrString } from "../controllers/objects/FieldSchemas.ts"
 import { ObjectCondition } from "../controllers/objects/ObjectCondition.ts"
 import { ObjectMetadata } from "../controllers/objects/ObjectMetadata.ts"
 
@@ -152,3 +153,12 @@ export const PodSpecification = Schema.Struct({
   )
 })
 export type PodSpecification = typeof PodSpecification.Type
+
+const decodeStatus = Schema.decodeUnknownEffect(PodSpecification.fields.status)
+
+/** The pod as it is after its status was written; times of conditions are carried on from there. */
+export const withStatus = (
+  pod: PodSpecification,
+  status: Readonly<Record<string, unknown>>
+): Effect.Effect<PodSpecification> =>
+  Effect.orDie(Effect.map(decodeStatus(status), (decoded) => ({ ...pod, status: decoded })))

@@ -1,5 +1,5 @@
 /** Container states → the pod's `status`, in Kubernetes' shape and wording (pure). */
-import { toTimestamp } from "../controllers/internal/timestamps.ts"
+import { toTimestamp } from "../controllers/objects/Timestamp.ts"
 import { conditionOf, type ObjectCondition } from "../controllers/objects/ObjectCondition.ts"
 import { podAddress } from "./ContainerEnvironment.ts"
 import { isContainerReady, type ContainerState, type TerminatedRun } from "./ContainerState.ts"

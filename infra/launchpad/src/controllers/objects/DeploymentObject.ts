@@ -1,6 +1,6 @@
 /** apps/v1 Deployment as its controller reads it. */
 import * as Schema from "effect/Schema"
-import { defaulted, intOrString, opaque } from "../internal/defaulted.ts"
+import { defaulted, intOrString, opaque } from "./FieldSchemas.ts"
 import { LabelSelector } from "./LabelSelector.ts"
 import { ObjectCondition } from "./ObjectCondition.ts"
 import { ObjectMetadata } from "./ObjectMetadata.ts"

@@ -1,6 +1,6 @@
 /** Label selectors as Kubernetes defines them (meta/v1 LabelSelector): all requirements must hold. */
 import * as Schema from "effect/Schema"
-import { defaulted, strings } from "../internal/defaulted.ts"
+import { defaulted, strings } from "./FieldSchemas.ts"
 
 export const LabelSelector = Schema.Struct({
   matchLabels: defaulted(strings, {}),

@@ -1,6 +1,6 @@
 /** One entry of `status.conditions`, and how it changes. */
 import * as Schema from "effect/Schema"
-import { defaulted } from "../internal/defaulted.ts"
+import { defaulted } from "./FieldSchemas.ts"
 
 export const ObjectCondition = Schema.Struct({
   type: Schema.String,

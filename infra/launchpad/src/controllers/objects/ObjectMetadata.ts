@@ -1,6 +1,6 @@
 /** The part of `metadata` that controllers read. Decoded on entry; written back through the stored object, never from here. */
 import * as Schema from "effect/Schema"
-import { defaulted, strings } from "../internal/defaulted.ts"
+import { defaulted, strings } from "./FieldSchemas.ts"
 
 export const OwnerReference = Schema.Struct({
   apiVersion: Schema.String,

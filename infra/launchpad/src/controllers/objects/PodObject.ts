@@ -1,6 +1,6 @@
 /** core/v1 Pod as controllers read it; the runtime reads more of it in `PodSpecification`. */
 import * as Schema from "effect/Schema"
-import { defaulted } from "../internal/defaulted.ts"
+import { defaulted } from "./FieldSchemas.ts"
 import { conditionOf, ObjectCondition } from "./ObjectCondition.ts"
 import { ObjectMetadata } from "./ObjectMetadata.ts"
 

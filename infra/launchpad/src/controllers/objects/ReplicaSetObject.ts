@@ -1,6 +1,6 @@
 /** apps/v1 ReplicaSet as its controller and the Deployment controller read it. */
 import * as Schema from "effect/Schema"
-import { defaulted, opaque } from "../internal/defaulted.ts"
+import { defaulted, opaque } from "./FieldSchemas.ts"
 import { LabelSelector } from "./LabelSelector.ts"
 import { ObjectCondition } from "./ObjectCondition.ts"
 import { ObjectMetadata } from "./ObjectMetadata.ts"

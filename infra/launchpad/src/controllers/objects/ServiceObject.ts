@@ -1,6 +1,6 @@
 /** core/v1 Service and discovery.k8s.io/v1 EndpointSlice as controllers and the gateway read them. */
 import * as Schema from "effect/Schema"
-import { defaulted, intOrString, strings } from "../internal/defaulted.ts"
+import { defaulted, intOrString, strings } from "./FieldSchemas.ts"
 import { ObjectMetadata } from "./ObjectMetadata.ts"
 
 export const ServicePort = Schema.Struct({

@@ -1,3 +1,4 @@
+/** Comparing JSON by content. */
 import * as Predicate from "effect/Predicate"
 
 /** JSON text that does not depend on the order of keys; members that are `undefined` are left out. */

@@ -1,3 +1,4 @@
+/** Pieces of schemas for Kubernetes objects. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 

@@ -1,3 +1,4 @@
+/** Changing one field of an object that is otherwise left as it is. */
 import * as Predicate from "effect/Predicate"
 
 const write = (target: unknown, path: ReadonlyArray<string>, value: unknown): unknown => {

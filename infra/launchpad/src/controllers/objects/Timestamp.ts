@@ -1,3 +1,4 @@
+/** Times in Kubernetes objects. */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 

@@ -1,0 +1,48 @@
+/** Settings of the controllers; every one has a default. */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+
+export interface ControllersSettings {
+  /** Every object is looked at again this often, whatever was announced. */
+  readonly resync: Duration.Duration
+  /** Keys of one controller that are reconciled at the same time. */
+  readonly concurrency: number
+  /** Delay after a failed reconcile; doubles up to the maximum. */
+  readonly retryMin: Duration.Duration
+  readonly retryMax: Duration.Duration
+  /** Shortest requested delay; times in objects are whole seconds. */
+  readonly requeueMin: Duration.Duration
+  /** Events older than this are removed (Kubernetes: `--event-ttl`, 1 h). */
+  readonly eventRetention: Duration.Duration
+  /** Series of equal events that are counted in one object; older series start a new one. */
+  readonly eventSeriesMax: number
+  /** Name of the one node that pods are assigned to. */
+  readonly nodeName: string
+  /** Gateway that routes attach to, created when it is missing. */
+  readonly gatewayName: string
+  readonly gatewayNamespace: string
+  /** `controllerName` of the GatewayClasses that this cluster serves. */
+  readonly gatewayController: string
+}
+
+export class ControllersConfig extends Context.Service<ControllersConfig, ControllersSettings>()(
+  "@starform/launchpad/controllers/ControllersConfig"
+) {}
+
+export const defaults: ControllersSettings = {
+  resync: Duration.seconds(30),
+  concurrency: 8,
+  retryMin: Duration.millis(50),
+  retryMax: Duration.seconds(30),
+  requeueMin: Duration.millis(100),
+  eventRetention: Duration.hours(1),
+  eventSeriesMax: 4096,
+  nodeName: "launchpad",
+  gatewayName: "starform",
+  gatewayNamespace: "envoy-gateway-system",
+  gatewayController: "starform.io/launchpad-gateway"
+}
+
+export const layer = (settings: Partial<ControllersSettings> = {}): Layer.Layer<ControllersConfig> =>
+  Layer.succeed(ControllersConfig, { ...defaults, ...settings })

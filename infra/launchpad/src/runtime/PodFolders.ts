@@ -1,0 +1,63 @@
+/** A pod's private folders: home and temporary files of its containers, removed with it. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Schema from "effect/Schema"
+import * as Path from "node:path"
+import { ContainerLogs } from "./ContainerLogs.ts"
+import { KubeletConfig } from "./KubeletConfig.ts"
+import type { PodSpecification } from "./PodSpecification.ts"
+import type { ProcessUser } from "./UserIds.ts"
+
+/** Home or temporary folder cannot be made or removed. */
+export class PodFolderUnusable extends Schema.TaggedError<PodFolderUnusable>()("PodFolderUnusable", {
+  path: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `folder ${this.path} cannot be used`
+  }
+}
+
+export interface PodFolderPaths {
+  readonly home: string
+  readonly temporary: string
+}
+
+const rootOf = (directory: string, pod: PodSpecification): string =>
+  Path.join(directory, "pods", pod.metadata.uid)
+
+/** Owned by the pod's user and closed to others. Idempotent. */
+export const create = Effect.fn("PodFolders.create")(function* (
+  pod: PodSpecification,
+  user: ProcessUser | undefined
+) {
+  const files = yield* FileSystem.FileSystem
+  const { directory } = yield* KubeletConfig
+  const root = rootOf(directory, pod)
+  const paths: PodFolderPaths = { home: Path.join(root, "home"), temporary: Path.join(root, "tmp") }
+  yield* Effect.gen(function* () {
+    yield* files.makeDirectory(root, { recursive: true })
+    yield* files.chmod(Path.dirname(root), 0o711)
+    yield* files.chmod(root, 0o711)
+    for (const path of [paths.home, paths.temporary]) {
+      yield* files.makeDirectory(path, { recursive: true })
+      yield* files.chmod(path, 0o700)
+      if (user !== undefined) {
+        yield* files.chown(path, user.uid, user.gid)
+      }
+    }
+  }).pipe(Effect.mapError((cause) => new PodFolderUnusable({ path: root, cause })))
+  return paths
+})
+
+/** Folders and logs. A failure is logged: the pod is gone, its left-overs are only space. */
+export const remove = Effect.fn("PodFolders.remove")(function* (pod: PodSpecification) {
+  const files = yield* FileSystem.FileSystem
+  const logs = yield* ContainerLogs
+  const { directory } = yield* KubeletConfig
+  const { name, namespace, uid } = pod.metadata
+  yield* files.remove(rootOf(directory, pod), { recursive: true, force: true }).pipe(
+    Effect.andThen(logs.remove({ namespace: namespace, pod: name, uid })),
+    Effect.catch((error) => Effect.logWarning(`left-overs of pod ${namespace}/${name}`, error))
+  )
+})

@@ -255,7 +255,7 @@ describe("EmbeddedPostgres", { concurrent: true }, () => {
         const path = yield* folder
         const directory = join(path, "postgres")
         const launcher = yield* spawned(process.execPath, [
-          join(import.meta.dirname, "holdServer.ts"),
+          join(import.meta.dirname, "HoldServer.process.ts"),
           directory
         ])
         const orphan = Number(yield* firstLine(launcher))

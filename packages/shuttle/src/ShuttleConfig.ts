@@ -36,8 +36,12 @@ export interface Settings {
   readonly starbaseRetryFirst: Duration.Duration
   readonly starbaseRetryMax: Duration.Duration
   readonly reportTimeout: Duration.Duration
-  /** Changes within this time go into one report. */
+  /** Least time between two reports; changes within it go into one. */
   readonly reportDebounce: Duration.Duration
+  /** How often a status is looked at again that time alone may change. */
+  readonly statusTick: Duration.Duration
+  /** Longest wait for the output of a failing pod. */
+  readonly outputTimeout: Duration.Duration
   readonly kubernetesRequestTimeout: Duration.Duration
   /** Requests to the Kubernetes API at once, watches aside. */
   readonly kubernetesRequestsMax: number
@@ -92,6 +96,8 @@ export const defaults: Omit<Settings, Particular> = {
   starbaseRetryMax: Duration.seconds(10),
   reportTimeout: Duration.seconds(10),
   reportDebounce: Duration.millis(20),
+  statusTick: Duration.seconds(1),
+  outputTimeout: Duration.seconds(2),
   kubernetesRequestTimeout: Duration.seconds(15),
   kubernetesRequestsMax: 64,
   listPageSize: 500,
@@ -154,6 +160,8 @@ const config = Config.all({
   starbaseRetryMax: duration("STARBASE_RETRY_MAX", defaults.starbaseRetryMax),
   reportTimeout: duration("REPORT_TIMEOUT", defaults.reportTimeout),
   reportDebounce: duration("REPORT_DEBOUNCE", defaults.reportDebounce),
+  statusTick: duration("STATUS_TICK", defaults.statusTick),
+  outputTimeout: duration("OUTPUT_TIMEOUT", defaults.outputTimeout),
   kubernetesRequestTimeout: duration("KUBERNETES_REQUEST_TIMEOUT", defaults.kubernetesRequestTimeout),
   kubernetesRequestsMax: count("KUBERNETES_REQUESTS_MAX", defaults.kubernetesRequestsMax),
   listPageSize: count("LIST_PAGE_SIZE", defaults.listPageSize),

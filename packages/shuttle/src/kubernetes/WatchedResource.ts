@@ -1,8 +1,7 @@
 /** One kind's list/watch loop: list in pages, then watch on from there, for as long as its scope lives. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import { jitteredPause } from "../pacing/JitteredPause.ts"
 import type { Settings } from "../ShuttleConfig.ts"
 import type { WatchEvent } from "./internal/watchLine.ts"
 import type { Requests } from "./KubernetesClient.ts"
@@ -25,17 +24,6 @@ export interface WatchedResourceOptions {
   readonly onContact: Effect.Effect<void>
   readonly onError: (error: VersionExpired | RequestError) => Effect.Effect<void>
 }
-
-/** Between half and all of the exponential pause before attempt `failures` (from 1). */
-export const jitteredPause = (
-  first: Duration.Duration,
-  max: Duration.Duration,
-  failures: number
-): Effect.Effect<Duration.Duration> =>
-  Effect.map(Random.next, (fraction) => {
-    const full = Math.min(Duration.toMillis(first) * 2 ** Math.min(failures - 1, 30), Duration.toMillis(max))
-    return Duration.millis(full * (0.5 + fraction / 2))
-  })
 
 /** Never returns. Every error is passed to `onError` and followed by a pause. */
 export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {

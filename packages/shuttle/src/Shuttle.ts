@@ -1,0 +1,38 @@
+/** The whole agent, from settings and two connections to its loops. Runs for as long as its scope lives. */
+import type * as FileSystem from "effect/FileSystem"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
+import * as HealthRoutes from "./health/HealthRoutes.ts"
+import * as ClusterCache from "./kubernetes/ClusterCache.ts"
+import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
+import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
+import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
+import * as Reconciler from "./reconcile/Reconciler.ts"
+import * as StatusReporter from "./reports/StatusReporter.ts"
+import type { ShuttleConfig } from "./ShuttleConfig.ts"
+import * as AgentToken from "./starbase/AgentToken.ts"
+import * as DesiredStateHolder from "./starbase/DesiredStateHolder.ts"
+import * as DesiredStatePull from "./starbase/DesiredStatePull.ts"
+import * as StarbaseClient from "./starbase/StarbaseClient.ts"
+import * as LastGoodState from "./storage/LastGoodState.ts"
+
+const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
+const starbase = StarbaseClient.layer.pipe(Layer.provide(AgentToken.layer))
+const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
+
+const ports = Layer.mergeAll(cluster, starbase, desired, ReconcileOutcomes.layer)
+const loops = Layer.mergeAll(Reconciler.layer, StatusReporter.layer, DesiredStatePull.layer)
+
+/** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
+export const layer: Layer.Layer<
+  Reconciler.Reconciler | StatusReporter.StatusReporter | DesiredStatePull.DesiredStatePull,
+  LastGoodState.StateFileUnusable,
+  | ShuttleConfig
+  | KubernetesConnection
+  | HttpClient.HttpClient
+  | HttpServer.HttpServer
+  | FileSystem.FileSystem
+  | Path.Path
+> = HealthRoutes.layer.pipe(Layer.provideMerge(loops), Layer.provide(ports))

@@ -1,0 +1,79 @@
+/** How the last attempt on an app went; what a report says when no observed object says it better. */
+import type { AppId } from "@starform/domain/ids/AppId"
+import * as Result from "effect/Result"
+import { keyOf, type ObjectReference } from "../kubernetes/ResourceKind.ts"
+import type { RenderedApp } from "./DesiredProject.ts"
+import type { StepError } from "./StepRunner.ts"
+
+/**
+ * `Applied`: every object is as wanted. `Retrying`: not yet, it goes on. `Refused`: it cannot go on without a change.
+ * `Absent`: everything of a tombstoned app was found gone. `ordinal` is the attempt's.
+ */
+export type AppOutcome =
+  | { readonly _tag: "Applied"; readonly appId: AppId; readonly ordinal: number }
+  | {
+      readonly _tag: "Retrying" | "Refused"
+      readonly appId: AppId
+      readonly ordinal: number
+      readonly code: string
+      /** For the person who pushed. */
+      readonly message: string
+    }
+  | { readonly _tag: "Absent"; readonly appId: AppId; readonly ordinal: number }
+
+const detailLengthMax = 300
+
+export const ofConflict = (app: RenderedApp, conflicts: ReadonlyArray<ObjectReference>): AppOutcome => ({
+  _tag: "Refused",
+  appId: app.appId,
+  ordinal: app.ordinal,
+  code: "ForeignObject",
+  message: `somebody else's object has a name that this app needs: ${conflicts.map(keyOf).join(", ")}`
+})
+
+export const ofWaiting = (app: RenderedApp): AppOutcome => ({
+  _tag: "Retrying",
+  appId: app.appId,
+  ordinal: app.ordinal,
+  code: "WaitingForDeletion",
+  message: "an earlier object of the same name is still being deleted"
+})
+
+/** `None` of the failures: the app was written down. */
+export const ofRendering = (app: RenderedApp): AppOutcome | null =>
+  Result.isSuccess(app.manifests)
+    ? null
+    : {
+        _tag: "Refused",
+        appId: app.appId,
+        ordinal: app.ordinal,
+        code: "NotRenderable",
+        message: app.manifests.failure.problem
+      }
+
+export const ofError = (app: RenderedApp, error: StepError): AppOutcome => {
+  const common = { appId: app.appId, ordinal: app.ordinal }
+  switch (error._tag) {
+    case "KubernetesRefused":
+      return {
+        ...common,
+        _tag: error.status === 401 || error.status === 403 ? "Retrying" : "Refused",
+        code: error.reason,
+        message: `the cluster refused it: ${error.detail.slice(0, detailLengthMax)}`
+      }
+    case "FieldConflict":
+      return {
+        ...common,
+        _tag: "Refused",
+        code: "ForeignObject",
+        message: `somebody else made an object of a name that this app needs (${error.fields.join(", ")})`
+      }
+    default:
+      return {
+        ...common,
+        _tag: "Retrying",
+        code: "ClusterUnavailable",
+        message: "the cluster does not answer as it should; trying again"
+      }
+  }
+}

@@ -1,0 +1,265 @@
+/** What the objects of one app show, as Starbase is told it. Pure; INV-REP-1 … INV-REP-4. */
+import type { DesiredApp } from "@starform/domain/desired/DesiredState"
+import type { AppId } from "@starform/domain/ids/AppId"
+import { DeployId, ReleaseId } from "@starform/domain/ids/Ids"
+import { ProcessName } from "@starform/domain/ids/Slug"
+import type { ObservedApp, ObservedProcess, ObservedReason } from "@starform/domain/observed/ObservedApp"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { ObservedObject } from "../kubernetes/ObservedObject.ts"
+import {
+  appIdAnnotation,
+  deploymentIdAnnotation,
+  ordinalAnnotation,
+  releaseIdAnnotation
+} from "../manifests/ShuttleAnnotations.ts"
+import { processLabel } from "../manifests/ShuttleLabels.ts"
+import type { AppOutcome } from "../reconcile/AppOutcome.ts"
+import { type PodProblem, podProblem, type ProblemLimits } from "./PodProblem.ts"
+import { conditionOf, type DeploymentView, deploymentView, podStatus } from "./WorkloadStatus.ts"
+
+/** The pod whose output explains a reason. */
+export interface FailingPod {
+  readonly namespace: string
+  readonly name: string
+  readonly isInPreviousRun: boolean
+  readonly restarts: number
+}
+
+export interface Seen {
+  /** `output` is empty; it is fetched for `failing`. */
+  readonly status: ObservedApp
+  readonly failing: FailingPod | null
+  /** It may become final by time alone. */
+  readonly isTicking: boolean
+}
+
+export type StatusLimits = Omit<ProblemLimits, "healthPath" | "startupSeconds">
+
+/** Set by the Deployment controller on the Deployment and on its ReplicaSets. */
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+const templateHashLabel = "pod-template-hash"
+
+interface ProcessView {
+  readonly name: ProcessName
+  readonly deployment: ObservedObject
+  readonly view: DeploymentView
+  readonly readyReplicas: number
+  readonly updatedReplicas: number
+  readonly problem: PodProblem | null
+  readonly failing: FailingPod | null
+}
+
+const decodeDeployId = Schema.decodeUnknownOption(DeployId)
+const decodeReleaseId = Schema.decodeUnknownOption(ReleaseId)
+const decodeProcess = Schema.decodeUnknownOption(ProcessName)
+
+const ordinalOf = (object: ObservedObject): number => {
+  const ordinal = Number(object.annotations[ordinalAnnotation])
+  return Number.isSafeInteger(ordinal) ? ordinal : -1
+}
+
+/** Pods of the Deployment's present template that are not ending. */
+const podsOfRelease = (
+  deployment: ObservedObject,
+  view: DeploymentView,
+  objects: ReadonlyArray<ObservedObject>
+): ReadonlyArray<ObservedObject> => {
+  if (!view.isObserved) return []
+  const revision = deployment.annotations[revisionAnnotation]
+  const replicaSet = objects.find(
+    (object) =>
+      object.kind === "ReplicaSet" &&
+      object.controllerUid === deployment.uid &&
+      object.annotations[revisionAnnotation] === revision
+  )
+  if (replicaSet === undefined) return []
+  const hash = replicaSet.labels[templateHashLabel]
+  return objects.filter(
+    (object) =>
+      object.kind === "Pod" &&
+      !object.deleting &&
+      (object.controllerUid === replicaSet.uid || object.labels[templateHashLabel] === hash) &&
+      object.labels[processLabel] === deployment.labels[processLabel]
+  )
+}
+
+/** The worst one speaks for the rest: a final problem before a passing one. */
+const worst = (
+  problems: ReadonlyArray<readonly [pod: ObservedObject, problem: PodProblem]>
+): readonly [ObservedObject, PodProblem] | undefined =>
+  problems.find(([, problem]) => problem.isFinal) ?? problems[0]
+
+const processView = (
+  deployment: ObservedObject,
+  objects: ReadonlyArray<ObservedObject>,
+  limits: ProblemLimits
+): Option.Option<ProcessView> =>
+  Option.map(decodeProcess(deployment.labels[processLabel]), (name) => {
+    const view = deploymentView(deployment)
+    const pods = podsOfRelease(deployment, view, objects)
+    const problems = pods.flatMap((pod) => {
+      const problem = podProblem(podStatus(pod), limits)
+      return problem === null ? [] : [[pod, problem] as const]
+    })
+    const [pod, problem] = worst(problems) ?? [null, null]
+    return {
+      name,
+      deployment,
+      view,
+      readyReplicas: pods.filter((each) => conditionOf(podStatus(each), "Ready")?.status === "True").length,
+      updatedReplicas: pods.length,
+      problem,
+      failing:
+        pod === null || problem === null
+          ? null
+          : {
+              namespace: pod.namespace ?? "",
+              name: pod.name,
+              isInPreviousRun: problem.isInPreviousRun,
+              restarts: problem.restarts
+            }
+    }
+  })
+
+const isAvailable = ({ readyReplicas, updatedReplicas, view }: ProcessView): boolean =>
+  view.isObserved &&
+  view.updatedReplicas === view.wantedReplicas &&
+  view.replicas === view.wantedReplicas &&
+  updatedReplicas === view.wantedReplicas &&
+  readyReplicas === view.wantedReplicas
+
+/** The rollout of the present template came to its end once. */
+const wasComplete = ({ view }: ProcessView): boolean =>
+  view.isObserved && view.progressing?.reason === "NewReplicaSetAvailable"
+
+const isOutOfTime = ({ view }: ProcessView): boolean =>
+  view.isObserved &&
+  view.progressing?.status === "False" &&
+  view.progressing.reason === "ProgressDeadlineExceeded"
+
+const deadlineReason = (app: DesiredApp): ObservedReason =>
+  app.healthPath === null
+    ? { code: "ProgressDeadlineExceeded", message: "it did not become ready in time" }
+    : { code: "HealthCheckFailed", message: `${app.healthPath} did not answer with success in time` }
+
+interface Judgement {
+  readonly phase: ObservedApp["phase"]
+  readonly reason: ObservedReason | null
+  readonly failing: FailingPod | null
+  readonly isTicking: boolean
+}
+
+const judge = (app: DesiredApp, processes: ReadonlyArray<ProcessView>, isWhole: boolean): Judgement => {
+  const quiet = { reason: null, failing: null, isTicking: false }
+  if (isWhole && processes.every(isAvailable)) return { phase: "available", ...quiet }
+  const lagging = processes.filter((process) => !isAvailable(process))
+  const withProblem =
+    lagging.find(({ problem }) => problem?.isFinal === true) ??
+    lagging.find(({ problem }) => problem !== null)
+  const late = lagging.find(isOutOfTime)
+  const reason = withProblem?.problem?.reason ?? (late === undefined ? null : deadlineReason(app))
+  const failing = withProblem?.failing ?? null
+  const isFinal = withProblem?.problem?.isFinal === true || late !== undefined
+  const isDegraded = isWhole && lagging.length > 0 && lagging.every(wasComplete)
+  if (isDegraded) return { phase: "degraded", reason, failing, isTicking: false }
+  return {
+    phase: isFinal ? "failed" : "progressing",
+    reason,
+    failing,
+    isTicking: !isFinal && withProblem !== undefined
+  }
+}
+
+/** The attempt on this very deploy did not end well, whatever its pods do. */
+const withOutcome = (
+  judged: Judgement,
+  outcome: Extract<AppOutcome, { readonly _tag: "Retrying" | "Refused" }>
+): Judgement => {
+  const reason = { code: outcome.code, message: outcome.message }
+  return outcome._tag === "Refused"
+    ? { phase: "failed", reason, failing: null, isTicking: false }
+    : { ...judged, reason: judged.reason ?? reason }
+}
+
+const ofProcess = ({ name, readyReplicas, updatedReplicas, view }: ProcessView): ObservedProcess => ({
+  name,
+  desiredReplicas: view.wantedReplicas,
+  readyReplicas,
+  updatedReplicas
+})
+
+/** An attempt that has not produced the objects of its own deploy. */
+const ofAttempt = (outcome: Extract<AppOutcome, { readonly _tag: "Retrying" | "Refused" }>): Seen => ({
+  status: {
+    appId: outcome.appId,
+    deployId: null,
+    releaseId: null,
+    ordinal: outcome.ordinal,
+    phase: outcome._tag === "Refused" ? "failed" : "progressing",
+    processes: [],
+    reason: { code: outcome.code, message: outcome.message },
+    output: []
+  },
+  failing: null,
+  isTicking: false
+})
+
+export const absentStatus = (appId: AppId, ordinal: number): ObservedApp => ({
+  appId,
+  deployId: null,
+  releaseId: null,
+  ordinal,
+  phase: "absent",
+  processes: [],
+  reason: null,
+  output: []
+})
+
+/**
+ * @param app says which processes the deploy of its ordinal has; nothing of it is reported as seen
+ * @param objects of the app's namespace
+ * @param outcome of the last attempt on the app
+ * @returns `null` while nothing is there to be said: no object, and no attempt that ended
+ */
+export const observedStatus = (
+  app: DesiredApp,
+  objects: ReadonlyArray<ObservedObject>,
+  outcome: AppOutcome | undefined,
+  limits: StatusLimits
+): Seen | null => {
+  const deployments = objects.filter(
+    (object) =>
+      object.kind === "Deployment" && !object.deleting && object.annotations[appIdAnnotation] === app.appId
+  )
+  const ordinal = Math.max(-1, ...deployments.map(ordinalOf))
+  const isBlocked = outcome !== undefined && (outcome._tag === "Refused" || outcome._tag === "Retrying")
+  if (isBlocked && ordinal < outcome.ordinal) return ofAttempt(outcome)
+  const [first] = deployments.filter((deployment) => ordinalOf(deployment) === ordinal)
+  if (first === undefined) return null
+
+  const problemLimits = { ...limits, healthPath: app.healthPath, startupSeconds: app.startupSeconds }
+  const processes = deployments
+    .filter((deployment) => ordinalOf(deployment) === ordinal)
+    .flatMap((deployment) => Option.toArray(processView(deployment, objects, problemLimits)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const named = new Set<string>(processes.map(({ name }) => name))
+  const isWhole = app.ordinal === ordinal && app.processes.every(({ name }) => named.has(name))
+  const isSettled = outcome?._tag === "Applied" && outcome.ordinal === ordinal
+  const judged = judge(app, processes, isWhole && (isSettled || outcome === undefined))
+  const judgement = isBlocked ? withOutcome(judged, outcome) : judged
+  return {
+    status: {
+      appId: app.appId,
+      deployId: Option.getOrNull(decodeDeployId(first.annotations[deploymentIdAnnotation])),
+      releaseId: Option.getOrNull(decodeReleaseId(first.annotations[releaseIdAnnotation])),
+      ordinal,
+      phase: judgement.phase,
+      processes: processes.map(ofProcess),
+      reason: judgement.reason,
+      output: []
+    },
+    failing: judgement.failing,
+    isTicking: judgement.isTicking
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The two requests to Starbase. A 401 reads the token's file again and repeats once, when it holds another token; beyond
+ * that nothing is repeated here: the loops that call decide.
+ */
+import { DesiredState, format } from "@starform/domain/desired/DesiredState"
+import type * as Revision from "@starform/domain/ids/Revision"
+import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { documentBytesMax } from "@starform/domain/protocol/AgentApi"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { starbaseRequestSeconds } from "../health/ShuttleMetrics.ts"
+import { ShuttleConfig } from "../ShuttleConfig.ts"
+import { AgentToken, type TokenUnreadable } from "./AgentToken.ts"
+import {
+  DocumentMalformed,
+  FormatTooNew,
+  StarbaseRefused,
+  StarbaseUnreachable,
+  TokenRefused
+} from "./StarbaseErrors.ts"
+
+export type ExchangeError = StarbaseUnreachable | StarbaseRefused | TokenRefused | TokenUnreadable
+
+export interface Pull {
+  /** The revision that is held; `null` asks for the full document at once. */
+  readonly known: Revision.Revision | null
+  /** False asks for the whole document instead of a delta. */
+  readonly acceptDelta: boolean
+}
+
+export class StarbaseClient extends Context.Service<
+  StarbaseClient,
+  {
+    /** Waits at Starbase up to `pullWait`; `None` when nothing is newer. */
+    readonly pull: (
+      pull: Pull
+    ) => Effect.Effect<Option.Option<DesiredState>, ExchangeError | DocumentMalformed | FormatTooNew>
+    /** Acknowledged on return. Idempotent. */
+    readonly report: (report: StatusReport) => Effect.Effect<void, ExchangeError>
+  }
+>()("@starform/shuttle/starbase/StarbaseClient") {}
+
+const decodeFormat = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ format: Schema.Int })))
+const decodeDocument = Schema.decodeUnknownEffect(Schema.fromJsonString(DesiredState))
+const encodeReport = Schema.encodeEffect(Schema.fromJsonString(StatusReport))
+
+/** The format is looked at first: what a newer one means is not for this agent to guess. */
+const readDocument = (body: string): Effect.Effect<DesiredState, DocumentMalformed | FormatTooNew> => {
+  const named = decodeFormat(body)
+  return Option.isSome(named) && named.value.format > format
+    ? Effect.fail(new FormatTooNew({ format: named.value.format }))
+    : Effect.mapError(decodeDocument(body), (cause) => new DocumentMalformed({ cause }))
+}
+
+const unreachable = (request: string) => (cause: HttpClientError) =>
+  new StarbaseUnreachable({ request, status: null, cause })
+
+const make = Effect.gen(function* () {
+  const settings = yield* ShuttleConfig
+  const client = yield* HttpClient.HttpClient
+  const token = yield* AgentToken
+  const base = `${settings.starbaseUrl}/api/v1/clusters/${settings.clusterId}`
+
+  const once = Effect.fnUntraced(function* (name: string, request: HttpClientRequest.HttpClientRequest) {
+    const credential = yield* token.current
+    const response = yield* client
+      .execute(HttpClientRequest.bearerToken(request, credential))
+      .pipe(Effect.mapError(unreachable(name)))
+    return { credential, response }
+  })
+
+  const send = Effect.fnUntraced(function* (name: string, request: HttpClientRequest.HttpClientRequest) {
+    const first = yield* once(name, request)
+    if (first.response.status !== 401) return first.response
+    const isReplaced = yield* token.replace(first.credential)
+    if (!isReplaced) return yield* new TokenRefused({ request: name })
+    const second = yield* once(name, request)
+    if (second.response.status === 401) return yield* new TokenRefused({ request: name })
+    return second.response
+  })
+
+  const exchange = <A, E>(
+    name: string,
+    request: HttpClientRequest.HttpClientRequest,
+    limit: Duration.Duration,
+    read: (response: HttpClientResponse) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | ExchangeError> =>
+    send(name, request).pipe(
+      Effect.flatMap((response): Effect.Effect<A, E | ExchangeError> => {
+        if (response.status < 400) return read(response)
+        const status = response.status
+        const isLater = status === 429 || status >= 500
+        return isLater
+          ? Effect.fail(new StarbaseUnreachable({ request: name, status }))
+          : Effect.fail(new StarbaseRefused({ request: name, status }))
+      }),
+      Effect.timeoutOrElse({
+        duration: limit,
+        orElse: () => Effect.fail<E | ExchangeError>(new StarbaseUnreachable({ request: name, status: null }))
+      }),
+      Effect.timed,
+      Effect.tap(([duration]) => Metric.update(starbaseRequestSeconds(name), Duration.toSeconds(duration))),
+      Effect.map(([, result]) => result)
+    )
+
+  const bodyOf = (name: string, response: HttpClientResponse) =>
+    response.stream.pipe(
+      Stream.mapError(unreachable(name)),
+      Stream.limitBytes(documentBytesMax, () =>
+        Stream.fail(new StarbaseUnreachable({ request: name, status: response.status }))
+      ),
+      Stream.decodeText,
+      Stream.mkString
+    )
+
+  const pull = Effect.fn("StarbaseClient.pull")(function* ({ acceptDelta, known }: Pull) {
+    const seconds = Math.floor(Duration.toSeconds(settings.pullWait))
+    const request = HttpClientRequest.get(`${base}/desired-state`, {
+      acceptJson: true,
+      headers: {
+        ...(known === null ? {} : { "if-none-match": `"${known}"` }),
+        ...(acceptDelta ? {} : { "accept-delta": "no" }),
+        prefer: `wait=${seconds}`
+      }
+    })
+    const limit = Duration.sum(settings.pullWait, settings.pullMargin)
+    return yield* exchange("desired-state", request, limit, (response) =>
+      response.status === 304
+        ? Effect.as(response.text.pipe(Effect.mapError(unreachable("desired-state"))), Option.none())
+        : bodyOf("desired-state", response).pipe(Effect.flatMap(readDocument), Effect.asSome)
+    )
+  })
+
+  const report = Effect.fn("StarbaseClient.report")(function* (status: StatusReport) {
+    const body = yield* Effect.orDie(encodeReport(status))
+    const request = HttpClientRequest.post(`${base}/status`, {
+      acceptJson: true,
+      body: HttpBody.text(body, "application/json")
+    })
+    yield* exchange("status", request, settings.reportTimeout, (response) =>
+      Effect.asVoid(response.text.pipe(Effect.mapError(unreachable("status"))))
+    )
+  })
+
+  return StarbaseClient.of({ pull, report })
+})
+
+export const layer: Layer.Layer<StarbaseClient, never, ShuttleConfig | HttpClient.HttpClient | AgentToken> =
+  Layer.effect(StarbaseClient)(make)

@@ -50,10 +50,12 @@ const survivors = (known: RegisteredProcess): ReadonlyArray<number> => {
 
 const make = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
-  const folder = Path.join((yield* KubeletConfig).directory, "processes")
+  const { directory } = yield* KubeletConfig
+  const folder = Path.join(directory, "processes")
   const pathOf = (instanceId: string) => Path.join(folder, `${instanceId}.json`)
 
-  yield* files.makeDirectory(folder, { recursive: true, mode: 0o700 })
+  yield* files.makeDirectory(folder, { recursive: true })
+  yield* files.chmod(folder, 0o700)
   for (const name of yield* files.readDirectory(folder)) {
     const path = Path.join(folder, name)
     const known = yield* files

@@ -14,7 +14,7 @@ export class PodFolderUnusable extends Schema.TaggedError<PodFolderUnusable>()("
   cause: Schema.Defect()
 }) {
   override get message() {
-    return `folder ${this.path} cannot be used`
+    return `folder ${this.path} cannot be used${typeof this.cause === "string" ? `: ${this.cause}` : ""}`
   }
 }
 
@@ -25,6 +25,21 @@ export interface PodFolderPaths {
 
 const rootOf = (directory: string, pod: PodSpecification): string =>
   Path.join(directory, "pods", pod.metadata.uid)
+
+/** Folders on the way that other users may not pass; the pod's user would find nothing behind them. */
+const closedFolders = Effect.fnUntraced(function* (directory: string) {
+  const files = yield* FileSystem.FileSystem
+  const closed: Array<string> = []
+  for (let path = Path.resolve(directory); ; path = Path.dirname(path)) {
+    const { mode } = yield* files.stat(path)
+    if ((mode & 0o001) === 0) {
+      closed.push(path)
+    }
+    if (path === Path.dirname(path)) {
+      return closed
+    }
+  }
+})
 
 /** Owned by the pod's user and closed to others. Idempotent. */
 export const create = Effect.fn("PodFolders.create")(function* (
@@ -45,6 +60,10 @@ export const create = Effect.fn("PodFolders.create")(function* (
       if (user !== undefined) {
         yield* files.chown(path, user.uid, user.gid)
       }
+    }
+    const closed = user === undefined ? [] : yield* closedFolders(root)
+    if (closed.length > 0) {
+      return yield* Effect.fail(`user ${user?.uid} may not pass ${closed.join(", ")}`)
     }
   }).pipe(Effect.mapError((cause) => new PodFolderUnusable({ path: root, cause })))
   return paths

@@ -160,7 +160,7 @@ describe("PodWorker", () => {
       Effect.gen(function* () {
         writeImage(folder, "crash", `console.log("boom " + Date.now()); process.exit(3)`)
         const pod = yield* startPod(folder, podOf({ image: "crash" }))
-        yield* until("third restart", () => pod.container()?.restartCount >= 3, pod.status)
+        yield* until("third restart", () => (pod.container()?.restartCount ?? 0) >= 3, pod.status)
         const waits = pod.statuses.flatMap(
           (status) => status.containerStatuses[0]?.state.waiting?.message ?? []
         )

@@ -1,0 +1,22 @@
+/** All controllers of the local cluster. They run until the layer's scope closes and keep no state of their own. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as DeploymentController from "./DeploymentController.ts"
+import * as EndpointSliceController from "./EndpointSliceController.ts"
+import * as GatewayController from "./GatewayController.ts"
+import * as PodScheduler from "./PodScheduler.ts"
+import * as ReplicaSetController from "./ReplicaSetController.ts"
+
+/** Needs `ClusterObjects`, `EventRecorder` and `ControllersConfig`. */
+export const layerNoDeps = Layer.effectDiscard(
+  Effect.all(
+    [
+      DeploymentController.start,
+      ReplicaSetController.start,
+      PodScheduler.start,
+      EndpointSliceController.start,
+      GatewayController.start
+    ],
+    { discard: true }
+  )
+)

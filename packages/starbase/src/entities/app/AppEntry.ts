@@ -2,6 +2,7 @@
 import { containerPort, type AppSettings } from "@starform/domain/model/AppSettings"
 import type { Release } from "@starform/domain/model/Release"
 import * as Tier from "@starform/domain/model/Tier"
+import * as DateTime from "effect/DateTime"
 import type { DesiredEntry } from "../../desired/DesiredEntry.ts"
 import type { AppIdentity, DeployRecord } from "./AppState.ts"
 
@@ -37,7 +38,7 @@ export const desiredEntry = (
     releaseId: release.id,
     image: release.image,
     provenance: release.provenance,
-    deployedAt: new Date(deploy.requestedAtMs).toISOString(),
+    deployedAt: DateTime.formatIso(DateTime.makeUnsafe(deploy.requestedAtMs)),
     deployedBy: deploy.requestedBy,
     tier: settings.tier,
     processes: release.processes.map(({ name, command }) => ({

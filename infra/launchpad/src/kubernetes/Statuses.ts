@@ -1,0 +1,184 @@
+/** The answers of `ApiStatus` in Kubernetes' own words. */
+import { ApiStatus, type StatusCause } from "./ApiStatus.ts"
+import type { ResourceType } from "./ResourceTypes.ts"
+
+const qualified = (type: ResourceType): string =>
+  type.group === "" ? type.plural : `${type.plural}.${type.group}`
+
+const qualifiedKind = (type: ResourceType): string =>
+  type.group === "" ? type.kind : `${type.kind}.${type.group}`
+
+const details = (type: ResourceType, name: string) => ({
+  name,
+  ...(type.group === "" ? {} : { group: type.group }),
+  kind: type.plural
+})
+
+export const notFound = (type: ResourceType, name: string) =>
+  new ApiStatus({
+    code: 404,
+    reason: "NotFound",
+    text: `${qualified(type)} "${name}" not found`,
+    details: details(type, name)
+  })
+
+export const unknownPath = () =>
+  new ApiStatus({
+    code: 404,
+    reason: "NotFound",
+    text: "the server could not find the requested resource",
+    details: {}
+  })
+
+export const alreadyExists = (type: ResourceType, name: string) =>
+  new ApiStatus({
+    code: 409,
+    reason: "AlreadyExists",
+    text: `${qualified(type)} "${name}" already exists`,
+    details: details(type, name)
+  })
+
+export const modified = (type: ResourceType, name: string) =>
+  new ApiStatus({
+    code: 409,
+    reason: "Conflict",
+    text:
+      `Operation cannot be fulfilled on ${qualified(type)} "${name}": the object has been modified; ` +
+      "please apply your changes to the latest version and try again",
+    details: details(type, name)
+  })
+
+export const uidMismatch = (type: ResourceType, name: string, wanted: string, present: string) =>
+  new ApiStatus({
+    code: 409,
+    reason: "Conflict",
+    text:
+      `Operation cannot be fulfilled on ${type.kind} "${name}": the UID in the precondition (${wanted}) does not ` +
+      `match the UID in record (${present}). The object might have been deleted and then recreated`,
+    details: { name, kind: type.kind }
+  })
+
+export const badRequest = (text: string) => new ApiStatus({ code: 400, reason: "BadRequest", text })
+
+export const unauthorized = () => new ApiStatus({ code: 401, reason: "Unauthorized", text: "Unauthorized" })
+
+export const methodNotAllowed = () =>
+  new ApiStatus({
+    code: 405,
+    reason: "MethodNotAllowed",
+    text: "the server does not allow this method on the requested resource",
+    details: {}
+  })
+
+export const unsupportedMediaType = (text: string) =>
+  new ApiStatus({ code: 415, reason: "UnsupportedMediaType", text, details: {} })
+
+export const expired = (text: string) => new ApiStatus({ code: 410, reason: "Expired", text })
+
+export const tooLarge = (limit: number) =>
+  new ApiStatus({
+    code: 413,
+    reason: "RequestEntityTooLarge",
+    text: `Request entity too large: limit is ${limit}`
+  })
+
+export const invalid = (type: ResourceType, name: string, causes: ReadonlyArray<StatusCause>) => {
+  const lines = causes.map(({ field, message }) => `${field}: ${message}`)
+  const all = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`
+  return new ApiStatus({
+    code: 422,
+    reason: "Invalid",
+    text: `${qualifiedKind(type)} "${name}" is invalid: ${all}`,
+    details: { name, ...(type.group === "" ? {} : { group: type.group }), kind: type.kind, causes }
+  })
+}
+
+export const fieldManagerRequired = () =>
+  new ApiStatus({
+    code: 422,
+    reason: "Invalid",
+    text: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    details: {
+      group: "meta.k8s.io",
+      kind: "PatchOptions",
+      causes: [
+        {
+          reason: "FieldValueRequired",
+          message: "Required value: is required for apply patch",
+          field: "fieldManager"
+        }
+      ]
+    }
+  })
+
+export const namespaceTerminating = (type: ResourceType, name: string, namespace: string) =>
+  new ApiStatus({
+    code: 403,
+    reason: "Forbidden",
+    text:
+      `${qualified(type)} "${name}" is forbidden: unable to create new content in namespace ${namespace} ` +
+      "because it is being terminated",
+    details: {
+      ...details(type, name),
+      causes: [
+        {
+          reason: "NamespaceTerminating",
+          message: `namespace ${namespace} is being terminated`,
+          field: "metadata.namespace"
+        }
+      ]
+    }
+  })
+
+/** An apply met fields of other managers. */
+export const conflict = (text: string, causes: ReadonlyArray<StatusCause>) =>
+  new ApiStatus({ code: 409, reason: "Conflict", text, details: { causes } })
+
+/** A patch that can be read but not applied. */
+export const unprocessable = (text: string) =>
+  new ApiStatus({
+    code: 422,
+    reason: "Invalid",
+    text: `the server rejected our request due to an error in our request: ${text}`
+  })
+
+/** `sendInitialEvents` asks for a match rule. */
+export const initialEventsNeedMatch = () =>
+  new ApiStatus({
+    code: 422,
+    reason: "Invalid",
+    text:
+      'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: ' +
+      "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+    details: {
+      group: "meta.k8s.io",
+      kind: "ListOptions",
+      causes: [
+        {
+          reason: "FieldValueForbidden",
+          message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+          field: "sendInitialEvents"
+        }
+      ]
+    }
+  })
+
+/** An apply with a field that the kind does not have. */
+export const undeclaredField = (
+  target: {
+    readonly type: ResourceType
+    readonly namespace: string | undefined
+    readonly name: string | undefined
+  },
+  field: string
+) => {
+  const { type, namespace, name } = target
+  const place = namespace === undefined ? (name ?? "") : `${namespace}/${name ?? ""}`
+  return new ApiStatus({
+    code: 500,
+    reason: "",
+    text:
+      `failed to create typed patch object (${place}; ${type.group}/${type.version}, Kind=${type.kind}): ` +
+      `${field}: field not declared in schema`
+  })
+}

@@ -1,0 +1,23 @@
+/** Answers of the API server as HTTP responses. */
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { ApiStatus } from "../ApiStatus.ts"
+
+export const json = (body: unknown, status = 200): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.uint8Array(Buffer.from(JSON.stringify(body)), {
+    status,
+    contentType: "application/json"
+  })
+
+export const statusBody = (status: ApiStatus) => ({
+  kind: "Status",
+  apiVersion: "v1",
+  metadata: {},
+  status: "Failure",
+  message: status.text,
+  ...(status.reason === "" ? {} : { reason: status.reason }),
+  ...(status.details === undefined ? {} : { details: status.details }),
+  code: status.code
+})
+
+export const failure = (status: ApiStatus): HttpServerResponse.HttpServerResponse =>
+  json(statusBody(status), status.code)

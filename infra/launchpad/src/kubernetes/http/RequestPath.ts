@@ -1,0 +1,35 @@
+/** Which objects a path of the Kubernetes API means. Pure. */
+import * as ResourceTypes from "../ResourceTypes.ts"
+
+export interface ResourceRequest {
+  readonly type: ResourceTypes.ResourceType
+  readonly namespace: string | undefined
+  readonly name: string | undefined
+  readonly subresource: string | undefined
+}
+
+/** `undefined` for a path that no kind of ours lives at. */
+export const parse = (path: string): ResourceRequest | undefined => {
+  const segments = path
+    .split("/")
+    .filter((segment) => segment !== "")
+    .map(decodeURIComponent)
+  const isCore = segments[0] === "api"
+  if (!isCore && segments[0] !== "apis") return undefined
+  const group = isCore ? "" : (segments[1] ?? "")
+  const version = segments[isCore ? 1 : 2]
+  const rest = segments.slice(isCore ? 2 : 3)
+  if (version !== "v1") return undefined
+  const locate = (plural: string) => ResourceTypes.find(group === "" ? plural : `${group}/${plural}`)
+  if (rest[0] === "namespaces" && rest.length > 2) {
+    const [, namespace, plural = "", name, subresource, ...more] = rest
+    const type = locate(plural)
+    if (type?.namespaced === true && more.length === 0) return { type, namespace, name, subresource }
+    if (plural !== "status" && plural !== "finalize") return undefined
+  }
+  const [plural = "", name, subresource, ...more] = rest
+  const type = locate(plural)
+  if (type === undefined || more.length > 0) return undefined
+  if (type.namespaced && name !== undefined) return undefined
+  return { type, namespace: undefined, name, subresource }
+}

@@ -1,0 +1,72 @@
+/** The three plain patches: JSON Merge Patch (RFC 7396), JSON Patch (RFC 6902), and Kubernetes' strategic merge. Pure. */
+import * as JsonPatch from "effect/JsonPatch"
+import * as Result from "effect/Result"
+import { childSchema } from "../apply/FieldTree.ts"
+import { isObject, type JsonObject } from "../JsonValue.ts"
+import { type FieldSchema, resolve } from "../schema/ResourceSchema.ts"
+
+export const merge = (target: unknown, patch: unknown): unknown => {
+  if (!isObject(patch)) return patch
+  const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = merge(result[key], value)
+  }
+  return result
+}
+
+/** Fails with what is wrong with the operations. */
+export const json = (target: JsonObject, operations: unknown): Result.Result<unknown, string> =>
+  Result.try({
+    try: () => JsonPatch.apply(operations as JsonPatch.JsonPatch, target as never) as unknown,
+    catch: (error) => (error instanceof Error ? error.message : "the patch cannot be applied")
+  })
+
+const strategicList = (
+  target: ReadonlyArray<unknown>,
+  patch: ReadonlyArray<unknown>,
+  mergeKey: string,
+  item: FieldSchema
+): ReadonlyArray<unknown> => {
+  if (mergeKey === "set") return [...target, ...patch.filter((value) => !target.includes(value))]
+  let result = [...target]
+  for (const change of patch) {
+    if (!isObject(change)) continue
+    const { $patch: directive, ...fields } = change
+    if (directive === "replace") return patch.filter((other) => other !== change)
+    const index = result.findIndex((known) => isObject(known) && known[mergeKey] === change[mergeKey])
+    if (directive === "delete") result = result.filter((_, at) => at !== index)
+    else if (index === -1) result.push(fields)
+    else result[index] = strategic(result[index], fields, item)
+  }
+  return result
+}
+
+export const strategic = (target: unknown, patch: unknown, schema: FieldSchema): unknown => {
+  if (!isObject(patch)) return patch
+  if (patch["$patch"] === "replace") {
+    const { $patch: _, ...fields } = patch
+    return fields
+  }
+  const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith("$")) continue
+    const present = result[key]
+    const child = resolve(childSchema(schema, key))
+    if (value === null) delete result[key]
+    else if (Array.isArray(value) && Array.isArray(present)) {
+      const mergeKey = typeof child === "object" && "l" in child ? child.m : undefined
+      result[key] =
+        mergeKey === undefined || typeof child !== "object" || !("l" in child)
+          ? value
+          : strategicList(present, value, mergeKey, child.l)
+    } else result[key] = isObject(value) ? strategic(present, value, child) : value
+  }
+  for (const [key, order] of Object.entries(patch)) {
+    if (!key.startsWith("$deleteFromPrimitiveList/") || !Array.isArray(order)) continue
+    const field = key.slice("$deleteFromPrimitiveList/".length)
+    const present = result[field]
+    if (Array.isArray(present)) result[field] = present.filter((value) => !order.includes(value))
+  }
+  return result
+}

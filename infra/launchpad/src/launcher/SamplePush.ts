@@ -1,0 +1,89 @@
+/** The bundled sample, pushed like anybody's app: a repository of its own, one commit, one `git push`. */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as ChildProcess from "effect/process/ChildProcess"
+import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+/** The sample did not become live. The platform is up nevertheless. */
+export class SampleFailed extends Schema.TaggedError<SampleFailed>()("SampleFailed", {
+  step: Schema.String,
+  output: Schema.String
+}) {
+  override get message() {
+    return `${this.step} failed:\n${this.output}`
+  }
+}
+
+/** Nothing of the person's git configuration, and none of the platform's environment. */
+const environment = (home: string) => ({
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: home,
+  LANG: "C.UTF-8",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_AUTHOR_NAME: "Starform",
+  GIT_AUTHOR_EMAIL: "sample@starform.invalid",
+  GIT_COMMITTER_NAME: "Starform",
+  GIT_COMMITTER_EMAIL: "sample@starform.invalid"
+})
+
+export interface SampleSpec {
+  /** The sample's files. */
+  readonly source: string
+  /** Made anew; holds the repository. */
+  readonly directory: string
+  /** Path of git's own program directory is found through this PATH. */
+  readonly searchPath: string
+  /** Remote with the token in it. */
+  readonly remote: Redacted.Redacted<string>
+}
+
+/** @param onLine told each line that git prints, as it comes */
+export const push = Effect.fnUntraced(function* (
+  spec: SampleSpec,
+  onLine: (line: string) => Effect.Effect<void>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const env = { ...environment(spec.directory), PATH: spec.searchPath }
+
+  const git = (step: string, args: ReadonlyArray<string>, tell: typeof onLine) =>
+    Effect.gen(function* () {
+      const handle = yield* spawner.spawn(
+        ChildProcess.make("git", [...args], { cwd: spec.directory, env, extendEnv: false })
+      )
+      const lines: Array<string> = []
+      yield* handle.all.pipe(
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.runForEach((line) => {
+          lines.push(line)
+          return tell(line)
+        })
+      )
+      const exitCode = yield* handle.exitCode
+      if (exitCode !== 0) return yield* new SampleFailed({ step, output: lines.join("\n") })
+    }).pipe(
+      Effect.scoped,
+      Effect.catchTag("PlatformError", (error) =>
+        Effect.fail(new SampleFailed({ step, output: error.message }))
+      )
+    )
+
+  const failed = (error: { readonly message: string }) =>
+    Effect.fail(new SampleFailed({ step: "copying the sample", output: error.message }))
+  const quietly = () => Effect.void
+  yield* fs.remove(spec.directory, { recursive: true, force: true }).pipe(Effect.catch(failed))
+  yield* fs.copy(spec.source, spec.directory).pipe(Effect.catch(failed))
+  yield* git("git init", ["init", "--quiet", "--initial-branch=main"], quietly)
+  yield* git("git add", ["add", "--all"], quietly)
+  yield* git("git commit", ["commit", "--quiet", "--message=Hello from Starform"], quietly)
+  yield* git("git push", ["push", Redacted.value(spec.remote), "main"], onLine)
+})
+
+/** Where the sample's repository is, below the state folder. */
+export const directoryIn = (state: string): string => join(state, "sample")

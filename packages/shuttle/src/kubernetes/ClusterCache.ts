@@ -8,6 +8,7 @@ import * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { informerErrors, informerLastEvent } from "../health/ShuttleMetrics.ts"
+import { logFailure } from "../pacing/LogFailure.ts"
 import { managedSelector } from "../manifests/ShuttleLabels.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { KubernetesClient } from "./KubernetesClient.ts"
@@ -63,12 +64,12 @@ const make = Effect.gen(function* () {
       onContact: Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Metric.update(informerLastEvent(resource), Math.floor(now / 1000))
       ),
-      onError: (error) =>
+      onError: (error, failuresBefore) =>
         Effect.andThen(
           Metric.update(informerErrors(resource), 1),
           error._tag === "VersionExpired"
             ? Effect.logDebug("The version to watch from is gone; listing again", { kind })
-            : Effect.logWarning("Watch failed; opening it again", { kind, error: error.message })
+            : logFailure(failuresBefore)("Watch failed; opening it again", { kind, error: error.message })
         )
     })
   }

@@ -22,7 +22,8 @@ export interface WatchedResourceOptions {
   readonly onSynced: Effect.Effect<void>
   /** With each line of a watch, bookmarks included, and each list. */
   readonly onContact: Effect.Effect<void>
-  readonly onError: (error: VersionExpired | RequestError) => Effect.Effect<void>
+  /** With the number of failures in a row before this one. */
+  readonly onError: (error: VersionExpired | RequestError, failuresBefore: number) => Effect.Effect<void>
 }
 
 /** Never returns. Every error is passed to `onError` and followed by a pause. */
@@ -78,7 +79,7 @@ export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {
   const turn = Effect.suspend(() => (version === null ? list : watch(version))).pipe(
     Effect.catch((error) => {
       if (error._tag === "VersionExpired" || error._tag === "KubernetesRefused") version = null
-      return Effect.andThen(options.onError(error), pause)
+      return Effect.andThen(options.onError(error, failures), pause)
     })
   )
   return Effect.forever(turn)

@@ -9,6 +9,7 @@ import type * as Semaphore from "effect/Semaphore"
 import type { RequestError } from "../kubernetes/KubernetesErrors.ts"
 import { reconcileErrors } from "../health/ShuttleMetrics.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
+import { logFailure } from "../pacing/LogFailure.ts"
 import type { Settings } from "../ShuttleConfig.ts"
 import { type AppOutcome, ofError } from "./AppOutcome.ts"
 import type { DesiredProject } from "./DesiredProject.ts"
@@ -137,11 +138,12 @@ export class ProjectTask {
         ? jitteredPause(projectRetryFirst, projectRetryMax, excess)
         : jitteredPause(reconcileInterval, reconcileInterval, 1)
     }
+    const failuresBefore = this.#failures
     this.#failures += 1
     return Effect.andThen(
       Effect.andThen(
         Metric.update(reconcileErrors, 1),
-        Effect.logWarning("Not as wanted yet", { namespace: this.#desired.namespace, problem })
+        logFailure(failuresBefore)("Not as wanted yet", { namespace: this.#desired.namespace, problem })
       ),
       jitteredPause(projectRetryFirst, projectRetryMax, this.#failures)
     )

@@ -15,6 +15,7 @@ import { ClusterCache } from "../kubernetes/ClusterCache.ts"
 import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
 import type { ResourceKind } from "../kubernetes/ResourceKind.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
+import { logFailure } from "../pacing/LogFailure.ts"
 import { ReconcileOutcomes } from "../reconcile/ReconcileOutcomes.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import type { HeldDocument } from "../starbase/DesiredDocument.ts"
@@ -121,10 +122,10 @@ const make = Effect.gen(function* () {
   }).pipe(
     Effect.catch((error) =>
       Effect.gen(function* () {
+        yield* logFailure(failures)("A report was not acknowledged", { problem: error.message })
         failures += 1
         isAllDirty = true
         yield* Metric.update(reportsFailed, 1)
-        yield* Effect.logWarning("A report was not acknowledged", { problem: error.message })
         yield* Effect.sleep(
           yield* jitteredPause(settings.starbaseRetryFirst, settings.starbaseRetryMax, failures)
         )

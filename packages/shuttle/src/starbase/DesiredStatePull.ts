@@ -7,6 +7,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
+import { logFailure } from "../pacing/LogFailure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { DesiredStateHolder } from "./DesiredStateHolder.ts"
 import { StarbaseClient } from "./StarbaseClient.ts"
@@ -54,11 +55,15 @@ const make = Effect.gen(function* () {
 
   const turn = take.pipe(
     Effect.catch((error) => {
+      const failuresBefore = failures
       failures += 1
       /** A delta that does not fit is no outage: the whole is asked for at once, the first time. */
       const isUnusableDelta = error._tag === "DocumentRejected" && error.askForFull && acceptDelta
       if (error._tag === "DocumentRejected" && error.askForFull) acceptDelta = false
-      const report = Effect.logWarning("No new document", { error: error._tag, problem: error.message })
+      const report = logFailure(failuresBefore)("No new document", {
+        error: error._tag,
+        problem: error.message
+      })
       if (isUnusableDelta) return report
       return Effect.flatMap(
         jitteredPause(settings.starbaseRetryFirst, settings.starbaseRetryMax, failures),

@@ -1,0 +1,381 @@
+/** A whole agent between a Starbase that the test scripts and a real API server, over real HTTP on loopback. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import {
+  type DesiredApp,
+  DesiredState,
+  type FullState,
+  type Tombstone,
+  format
+} from "@starform/domain/desired/DesiredState"
+import { appHashInput, documentHashInput } from "@starform/domain/desired/DocumentHash"
+import * as AppId from "@starform/domain/ids/AppId"
+import { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
+import {
+  BuildId,
+  ClusterId,
+  DeployId,
+  ProjectId,
+  ReleaseId,
+  ServiceId,
+  WorkspaceId
+} from "@starform/domain/ids/Ids"
+import * as Revision from "@starform/domain/ids/Revision"
+import { EnvironmentName, Hostname, NamespaceName, ProcessName, Slug } from "@starform/domain/ids/Slug"
+import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
+import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
+import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
+import * as Shuttle from "@starform/shuttle/Shuttle"
+import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FileSystem,
+  Layer,
+  Redacted,
+  References,
+  Schema,
+  Scope
+} from "effect"
+import { HttpServer } from "effect/http"
+import { createHash, randomUUID } from "node:crypto"
+import { Agent, createServer, request as httpRequest, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+export const clusterId = ClusterId.make("c1c1c1c1-0000-4000-8000-000000000001")
+
+/** An app of a project of its own, or of `sibling`'s. */
+export const newApp = (sibling?: DesiredApp): DesiredApp => {
+  const projectId = sibling?.projectId ?? ProjectId.make(randomUUID())
+  const serviceId = ServiceId.make(randomUUID())
+  const environment = EnvironmentName.make("production")
+  const slug = Slug.make(`p${projectId.slice(0, 6)}`)
+  const deployId = DeployId.make(randomUUID())
+  return {
+    appId: AppId.format({ projectId, environment, serviceId }),
+    workspaceId: WorkspaceId.make("00000000-0000-4000-8000-0000000000aa"),
+    workspaceSlug: Slug.make("acme"),
+    projectId,
+    projectSlug: slug,
+    environment,
+    serviceId,
+    serviceName: Slug.make(`s${serviceId.slice(0, 6)}`),
+    serviceType: "web",
+    namespace: NamespaceName.make(`proj-${slug}`),
+    deployId,
+    ordinal: 1,
+    releaseId: ReleaseId.make(randomUUID()),
+    image: ImageReference.make(`launchpad.local/acme/api@sha256:${sha256(deployId)}`),
+    provenance: {
+      buildId: BuildId.make(deployId),
+      gitSha: CommitSha.make(sha256(deployId).slice(0, 40)),
+      gitRef: "refs/heads/main",
+      gitRepo: "git.example.com/acme/shop/api"
+    },
+    deployedAt: "2026-01-02T03:04:05.000Z",
+    deployedBy: "token:t1",
+    tier: "nova",
+    processes: [
+      {
+        name: ProcessName.make("web"),
+        command: ["node", "server.js"],
+        replicas: 1,
+        containerPort: 8080,
+        cpuMillicores: 250,
+        memoryMebibytes: 512
+      }
+    ],
+    variables: [],
+    hostnames: [Hostname.make(`${slug}.example.com`)],
+    healthPath: null,
+    startupSeconds: 60,
+    restartNonce: "1"
+  }
+}
+
+export const nextDeploy = (app: DesiredApp, changes: Partial<DesiredApp> = {}): DesiredApp => {
+  const deployId = DeployId.make(randomUUID())
+  const image = ImageReference.make(`launchpad.local/acme/api@sha256:${sha256(deployId)}`)
+  return {
+    ...app,
+    deployId,
+    ordinal: app.ordinal + 1,
+    releaseId: ReleaseId.make(randomUUID()),
+    image,
+    ...changes
+  }
+}
+
+export const tombstoneOf = (app: DesiredApp): Tombstone => ({
+  appId: app.appId,
+  projectId: app.projectId,
+  namespace: app.namespace,
+  ordinal: app.ordinal + 1
+})
+
+const listen = (server: Server): Promise<string> =>
+  new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+  )
+
+const scopedServer = (server: Server) =>
+  Effect.acquireRelease(
+    Effect.promise(() => listen(server)),
+    () =>
+      Effect.promise(async () => {
+        server.closeAllConnections()
+        await new Promise((resolve) => server.close(resolve))
+      })
+  )
+
+const encodeDocument = Schema.encodeSync(DesiredState)
+const decodeReport = Schema.decodeUnknownSync(StatusReport)
+
+export interface Starbase {
+  readonly url: string
+  /** When each document was answered, by its number; milliseconds. */
+  readonly answeredAt: Map<number, number>
+  readonly reports: Array<StatusReport>
+  /** Newest status of each app. */
+  readonly statuses: Map<string, ObservedApp>
+  /** Makes this the desired state; a waiting pull gets it at once. */
+  readonly want: (apps: ReadonlyArray<DesiredApp>, tombstones?: ReadonlyArray<Tombstone>) => void
+  isDown: boolean
+}
+
+/** Speaks the agent's contract: a blocking pull and reports. */
+export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(function* () {
+  let document: FullState | null = null
+  let n = 0
+  const waiting = new Set<() => void>()
+  const self: { -readonly [K in keyof Starbase]: Starbase[K] } = {
+    url: "",
+    answeredAt: new Map(),
+    reports: [],
+    statuses: new Map(),
+    isDown: false,
+    want: (apps, tombstones = []) => {
+      n += 1
+      const hashes = apps.map((app) => [app.appId, sha256(appHashInput(app))] as const)
+      const clusterConfig = { lbSizeUnits: 1 }
+      document = {
+        kind: "full",
+        format,
+        clusterId,
+        revision: Revision.format({ epoch: "00000001", n }),
+        hash: Digest.make(`sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`),
+        clusterConfig,
+        apps,
+        tombstones,
+        massPruneConfirmed: false,
+        epochConfirmed: false
+      }
+      for (const wake of waiting) wake()
+    }
+  }
+  const answer = (known: string | undefined, response: ServerResponse): boolean => {
+    if (document === null || known === `"${document.revision}"`) return false
+    self.answeredAt.set(Revision.parse(document.revision).n, performance.now())
+    response.writeHead(200, { "content-type": "application/json" })
+    response.end(JSON.stringify(encodeDocument(document)))
+    return true
+  }
+  const server = createServer((request, response) => {
+    let body = ""
+    request.on("data", (chunk: Buffer) => (body += chunk.toString("utf8")))
+    request.on("end", () => {
+      if (self.isDown) return void response.socket?.destroy()
+      if (request.method === "POST") {
+        const report = decodeReport(JSON.parse(body))
+        self.reports.push(report)
+        for (const status of report.apps) self.statuses.set(status.appId, status)
+        return void response.writeHead(204).end()
+      }
+      const known = request.headers["if-none-match"]
+      if (answer(known, response)) return
+      const wake = () => {
+        if (answer(known, response)) waiting.delete(wake)
+      }
+      waiting.add(wake)
+      response.on("close", () => waiting.delete(wake))
+    })
+  })
+  self.url = yield* scopedServer(server)
+  return self
+})
+
+export interface CountingProxy {
+  readonly url: string
+  /** `<method> <path>` of every request that can change something. */
+  readonly writes: Array<{ readonly line: string; readonly at: number }>
+  readonly watches: Array<string>
+  /** Cuts every connection through it. */
+  readonly cut: () => void
+}
+
+/** Between the agent and the API server: sees every request and can cut the line. */
+export const countingProxy = (target: string): Effect.Effect<CountingProxy, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const writes: CountingProxy["writes"] = []
+    const watches: Array<string> = []
+    const agent = new Agent({ keepAlive: true })
+    const server = createServer((incoming, outgoing) => {
+      const { headers, method = "GET", url = "/" } = incoming
+      if (method !== "GET") writes.push({ line: `${method} ${url.split("?")[0]}`, at: performance.now() })
+      if (url.includes("watch=")) watches.push(url)
+      const forwarded = httpRequest(`${target}${url}`, { method, headers, agent }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(outgoing)
+      })
+      forwarded.on("error", () => outgoing.destroy())
+      outgoing.on("close", () => forwarded.destroy())
+      incoming.pipe(forwarded)
+    })
+    const url = yield* scopedServer(server)
+    yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+    return { url, writes, watches, cut: () => server.closeAllConnections() }
+  })
+
+export interface WireObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly uid: string
+    readonly resourceVersion: string
+    readonly generation?: number
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly spec?: Readonly<Record<string, unknown>>
+  readonly data?: Readonly<Record<string, string>>
+}
+
+/** A person's hands on the cluster. */
+export const hands = (url: string) => {
+  const call = (method: string, path: string, body?: unknown, contentType = "application/json") =>
+    Effect.promise(async () => {
+      const answer = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${Redacted.value(KubernetesServer.testToken)}`,
+          "content-type": contentType,
+          accept: "application/json"
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      })
+      return { status: answer.status, body: (await answer.json()) as unknown }
+    })
+  const list = (collection: string) =>
+    Effect.map(
+      call("GET", collection),
+      ({ body }) => (body as { readonly items: ReadonlyArray<WireObject> }).items
+    )
+  return { call, list }
+}
+
+const collections = (namespace: string): ReadonlyArray<string> => [
+  `/api/v1/namespaces/${namespace}/serviceaccounts`,
+  `/api/v1/namespaces/${namespace}/secrets`,
+  `/api/v1/namespaces/${namespace}/configmaps`,
+  `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  `/api/v1/namespaces/${namespace}/services`,
+  `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`
+]
+
+/** Everything that lives in a namespace, as `<path>/<name>` → object. */
+export const contents = (person: ReturnType<typeof hands>, namespace: string) =>
+  Effect.map(
+    Effect.forEach(collections(namespace), (collection) =>
+      Effect.map(person.list(collection), (items) =>
+        items.map((item) => [`${collection}/${item.metadata.name}`, item] as const)
+      )
+    ),
+    (lists) => new Map(lists.flat())
+  )
+
+export const cluster = Effect.gen(function* () {
+  const context = yield* Layer.build(
+    KubernetesServer.layerTest.pipe(
+      Layer.provide(KubernetesServer.layerNoLogs),
+      Layer.provide(NodeServices.layer)
+    )
+  )
+  const { address } = Context.get(context, HttpServer.HttpServer)
+  const port = "port" in address ? address.port : 0
+  const url = `http://127.0.0.1:${port}`
+  const proxy = yield* countingProxy(url)
+  return { context, url, proxy, person: hands(url) }
+})
+
+/** Starts an agent; the returned effect ends it, as at the end of its process. */
+export const agent = (
+  starbaseUrl: string,
+  kubernetesUrl: string,
+  folder: string,
+  overrides: Partial<ShuttleConfig.Settings> = {}
+) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    yield* fs.writeFileString(`${folder}/token`, "agent-token")
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+    const settings = ShuttleConfig.layerTest({
+      starbaseUrl,
+      clusterId,
+      tokenFile: `${folder}/token`,
+      dataDirectory: folder,
+      stateKeyFile: `${folder}/state.key`,
+      pullWait: Duration.seconds(10),
+      starbaseRetryMax: Duration.millis(200),
+      watchRetryFirst: Duration.millis(10),
+      watchRetryMax: Duration.millis(200),
+      ...overrides
+    })
+    yield* Layer.buildWithScope(
+      Shuttle.layer.pipe(
+        Layer.provide([
+          KubernetesConnection.layerToken(kubernetesUrl, KubernetesServer.testToken),
+          NodeHttpClient.layerUndici,
+          NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })
+        ]),
+        Layer.provide(settings),
+        Layer.provide(Layer.succeed(References.MinimumLogLevel)("Error")),
+        Layer.provide(NodeServices.layer)
+      ),
+      scope
+    )
+    return { stop: Scope.close(scope, Exit.void) }
+  })
+
+/** Polls an effect until it gives a value; fails with what it saw last. */
+export const until = <A, R>(
+  look: Effect.Effect<A, never, R>,
+  holds: (value: A) => boolean,
+  withinMs = 5000
+) =>
+  Effect.gen(function* () {
+    const deadline = (yield* Clock.currentTimeMillis) + withinMs
+    while (true) {
+      const value = yield* look
+      if (holds(value)) return value
+      if ((yield* Clock.currentTimeMillis) > deadline) {
+        return yield* Effect.die(
+          new Error(
+            `not within ${withinMs} ms; last: ${JSON.stringify(value instanceof Map ? [...value] : value)}`
+          )
+        )
+      }
+      yield* Effect.sleep(5)
+    }
+  })
+
+export const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) =>
+  fs.makeTempDirectoryScoped({ prefix: "shuttle-agent-" })
+)

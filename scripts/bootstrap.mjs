@@ -15,14 +15,18 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 const modules = join(root, "node_modules")
 const oldestNode = [20, 0]
-/** First version that runs the workspace's TypeScript without a flag or a build step. */
+/** First version that runs the workspace's TypeScript without a flag or a build step; the 23 line came too early. */
 const typescriptNode = [22, 19]
 /** Platforms whose Node comes from the npm registry when the machine's own is older than that. */
 const platformsWithNode = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"]
 /** A step that printed nothing for this long says that it is still running. */
 const silenceMillisecondsMax = 1_500
+/** The install itself may run under an older Node than what is installed needs; that Node is installed with it. */
+const irrelevant = /Unsupported engine/
 /** A second signal within this time is the same Ctrl-C, delivered by the terminal and by npm. */
 const sameSignalMilliseconds = 1_000
+/** How soon the end of npm by force is noticed. */
+const parentPollMilliseconds = 500
 
 const isAtLeast = (version, [major, minor]) => {
   const [actualMajor, actualMinor] = version.replace(/^v/, "").split(".").map(Number)
@@ -59,7 +63,7 @@ const runVisibly = (title, command, args, environment) =>
       stream.on("data", (chunk) => {
         const lines = (rest + chunk).split(/\r?\n|\r/)
         rest = lines.pop() ?? ""
-        for (const line of lines) if (line.trim() !== "") say(`  ${line}\n`)
+        for (const line of lines) if (line.trim() !== "" && !irrelevant.test(line)) say(`  ${line}\n`)
       })
       stream.on("end", () => {
         if (rest.trim() !== "") say(`  ${rest}\n`)
@@ -127,7 +131,8 @@ const install = async () => {
 
 /**
  * Runs a program with our output until it ends, and resolves to its exit status. It gets a process group of its own,
- * so that a Ctrl-C reaches it once, from here, although the terminal and npm both deliver it to us.
+ * so that a Ctrl-C reaches it once, from here, although the terminal and npm both deliver it to us. It is told to end
+ * when npm, having started us, is gone without a word.
  */
 export const runToEnd = (command, args, options = {}) =>
   new Promise((resolve) => {
@@ -147,7 +152,14 @@ export const runToEnd = (command, args, options = {}) =>
     }
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"]
     for (const signal of signals) process.on(signal, forward)
+    const npm = process.env.npm_lifecycle_event === undefined ? undefined : process.ppid
+    const watch = setInterval(() => {
+      if (npm === undefined || process.ppid === npm) return
+      clearInterval(watch)
+      forward("SIGTERM")
+    }, parentPollMilliseconds)
     const end = (status) => {
+      clearInterval(watch)
       for (const signal of signals) process.off(signal, forward)
       resolve(status)
     }
@@ -167,7 +179,7 @@ export const bootstrap = async (script) => {
     fail(`Starform needs Node ${oldestNode[0]} or newer; this is ${process.version} (${process.execPath}).`)
   }
   const platform = `${process.platform}-${process.arch}`
-  const isModern = isAtLeast(process.version, typescriptNode)
+  const isModern = isAtLeast(process.version, typescriptNode) && !process.version.startsWith("v23.")
   if (!isModern && !platformsWithNode.includes(platform)) {
     fail(
       `Starform runs on Node ${typescriptNode.join(".")} or newer. This is ${process.version}, and for ${platform} ` +

@@ -37,6 +37,10 @@ const readyPollInterval = "20 millis"
 /** Attempts when the system chose the port: another process may take it between the choice and the bind. */
 const portAttempts = 3
 
+/** Attempts, one every `remnantPollInterval`, while processes of a killed server still hold its shared memory. */
+const remnantAttempts = 100
+const remnantPollInterval = "100 millis"
+
 /**
  * Server settings. One machine serves one platform: a small cache, no replication, little WAL kept, and no parallel
  * workers, whose shared memory a container's /dev/shm may not hold.
@@ -145,6 +149,12 @@ export const start = Effect.fn("PostgresServer.start")(function* (
   const log = join(home, "server.log")
   if ((yield* sizeBytes(log)) > options.logBytesMax) yield* fs.rename(log, `${log}.old`)
   return yield* launch(home, binaries, user, options).pipe(
+    Effect.retry({
+      schedule: Schedule.spaced(remnantPollInterval),
+      times: remnantAttempts,
+      while: (error) =>
+        error._tag === "StartFailed" && error.lastLines.some((line) => line.includes("shared memory block"))
+    }),
     Effect.retry({
       times: portAttempts - 1,
       while: (error) => error._tag === "PortTaken" && options.port === 0

@@ -5,15 +5,21 @@ import { networkInterfaces, tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, References, Scope } from "effect"
 import * as EmbeddedPostgres from "@starform/launchpad/postgres/EmbeddedPostgres"
-import { folder, isListening, password, processesWith } from "./TestCluster.ts"
+import { childrenOf, folder, isListening, password, processesWith } from "./TestCluster.ts"
 import { query, start } from "./TestCluster.ts"
 
 const isRoot = process.getuid?.() === 0
 
 const live = (name: string, body: Effect.Effect<void, unknown, Scope.Scope | NodeServices.NodeServices>) =>
-  it.live(name, () => body.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+  it.live(name, () =>
+    body.pipe(
+      Effect.scoped,
+      Effect.provide(NodeServices.layer),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  )
 
 /** Polls until true; the message says what was waited for. */
 const eventually = (what: string, condition: Effect.Effect<boolean>) =>
@@ -246,6 +252,30 @@ describe("EmbeddedPostgres", { concurrent: true }, () => {
         assert.include(yield* Effect.promise(() => readdir(join(path, "postgres", "data"))), "postmaster.pid")
         const again = yield* start(path)
         assert.deepStrictEqual(yield* query(again.url, "SELECT 1"), [[1]])
+      })
+    )
+
+    live(
+      "waits for processes of a killed server that still hold its shared memory",
+      Effect.gen(function* () {
+        const path = yield* folder
+        const scope = yield* Scope.make()
+        const server = yield* start(path).pipe(Scope.provide(scope))
+        const [remnant] = yield* childrenOf(server.pid)
+        assert.isDefined(remnant)
+        process.kill(remnant ?? 0, "SIGSTOP")
+        process.kill(server.pid, "SIGKILL")
+        yield* Effect.flip(server.ended)
+        yield* Scope.close(scope, Exit.void)
+        const fiber = yield* Effect.forkChild(Effect.scoped(start(path)))
+        yield* eventually(
+          "the refusal of the first attempt",
+          Effect.promise(async () =>
+            (await readFile(join(path, "postgres", "server.log"), "utf8")).includes("shared memory block")
+          )
+        )
+        process.kill(remnant ?? 0, "SIGCONT")
+        yield* Fiber.join(fiber)
       })
     )
 

@@ -61,3 +61,15 @@ export const processesWith = (text: string) =>
     }
     return found
   })
+
+/** Ids of the living children of a process. */
+export const childrenOf = (pid: number) =>
+  Effect.promise(async () => {
+    const found: Array<number> = []
+    for (const name of await readdir("/proc")) {
+      if (!/^\d+$/.test(name)) continue
+      const status = await readFile(`/proc/${name}/status`, "utf8").catch(() => "")
+      if (new RegExp(`^PPid:\\s+${pid}$`, "m").test(status)) found.push(Number(name))
+    }
+    return found
+  })

@@ -6,6 +6,7 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as Effect from "effect/Effect"
@@ -20,6 +21,12 @@ import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
+import * as BranchMover from "./git/BranchMover.ts"
+import * as GitConfig from "./git/GitConfig.ts"
+import * as GitHooks from "./git/GitHooks.ts"
+import * as GitHttp from "./git/GitHttp.ts"
+import * as GitRepositories from "./git/GitRepositories.ts"
+import * as PushSession from "./git/PushSession.ts"
 import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
@@ -64,6 +71,23 @@ const people = ServiceCatalog.layerNoDeps.pipe(
   Layer.provideMerge(Layer.mergeAll(Directory.layerNoDeps, Authenticator.layerNoDeps, vault))
 )
 
+const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
+  Layer.provideMerge(PushSession.layerNoDeps),
+  Layer.provideMerge(GitRepositories.layerNoDeps),
+  Layer.provideMerge(
+    Layer.unwrap(
+      Effect.map(StarbaseConfig, ({ dataDirectory, socketDirectory, gitSearchPath, host }) =>
+        GitConfig.layer({
+          host,
+          directory: join(dataDirectory, "git"),
+          socketPath: join(socketDirectory, "hooks.sock"),
+          searchPath: gitSearchPath
+        })
+      )
+    )
+  )
+)
+
 const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
   Layer.provide(DeployRunner.layerNoDeps),
@@ -71,7 +95,9 @@ const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDep
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-const ingress = HttpRouter.serve(AgentRoutes.layerRoutes, { disableLogger: true }).pipe(
+const ingress = HttpRouter.serve(Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes), {
+  disableLogger: true
+}).pipe(
   Layer.provideMerge(
     Layer.unwrap(
       Effect.map(StarbaseConfig, ({ host, port }) => NodeHttpServer.layer(createServer, { host, port }))
@@ -82,6 +108,7 @@ const ingress = HttpRouter.serve(AgentRoutes.layerRoutes, { disableLogger: true 
 /** @param builder the builder of this machine, over the blob store, the build log and the queue */
 export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
   ingress.pipe(
+    Layer.provideMerge(git),
     Layer.provideMerge(workflows),
     Layer.provideMerge(people),
     Layer.provideMerge(Entities.layerNoDeps),
@@ -90,5 +117,5 @@ export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
     Layer.provideMerge(builds),
     Layer.provideMerge(journal),
     Layer.provideMerge(database),
-    Layer.provideMerge(NodeCrypto.layer)
+    Layer.provideMerge(Layer.mergeAll(NodeCrypto.layer, NodeServices.layer))
   )

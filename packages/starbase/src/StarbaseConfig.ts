@@ -19,6 +19,10 @@ export interface StarbaseSettings {
   readonly operatorTokenHash: string
   /** Folder of blobs, repositories and whatever else is a file. */
   readonly dataDirectory: string
+  /** Folder of the hooks' socket; its path must be short (a socket's is at most 107 characters). */
+  readonly socketDirectory: string
+  /** `PATH` that git is found in and runs with. */
+  readonly gitSearchPath: string
   /** Where people reach this process, e.g. `http://127.0.0.1:4000`; in clone URLs and messages. */
   readonly publicUrl: string
   /** What a live app's URL is made of: `<scheme>://<hostname><suffix>`. */
@@ -43,6 +47,10 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   masterKey: Config.Redacted("MASTER_KEY"),
   operatorTokenHash: Config.String("OPERATOR_TOKEN_HASH"),
   dataDirectory: Config.String("DATA_DIRECTORY"),
+  socketDirectory: Config.String("SOCKET_DIRECTORY"),
+  gitSearchPath: Config.String("GIT_SEARCH_PATH").pipe(
+    Config.withDefault("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+  ),
   publicUrl: Config.String("PUBLIC_URL"),
   appScheme: Config.String("APP_SCHEME").pipe(Config.withDefault("https")),
   appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),

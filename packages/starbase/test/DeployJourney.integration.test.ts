@@ -5,7 +5,7 @@ import { type DesiredState, DesiredState as DesiredStateSchema } from "@starform
 import * as AppId from "@starform/domain/ids/AppId"
 import { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
 import { ClusterId, DeployId, ProjectId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
-import { EnvironmentName, NamespaceName, ProcessName, Slug } from "@starform/domain/ids/Slug"
+import { EnvironmentName, Hostname, NamespaceName, ProcessName, Slug } from "@starform/domain/ids/Slug"
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import { defaultEnvironment } from "@starform/domain/model/Workspace"
 import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
@@ -190,7 +190,7 @@ it.layer(StarbaseProcess.layer(script), {
       const first = appOf(yield* Fiber.join(parked))
       assert.strictEqual(first.deployId, deployOf(1))
       assert.strictEqual(first.image, `local/app@${digestOf(1)}`)
-      assert.deepStrictEqual(first.hostnames, ["api-shop.test"])
+      assert.deepStrictEqual(first.hostnames, [Hostname.make("api-shop.test")])
       yield* report(observedAs(first, "progressing"))
       yield* report(observedAs(first, "available"))
       assert.strictEqual((yield* ended(appId, deployOf(1))).phase, "deployed")

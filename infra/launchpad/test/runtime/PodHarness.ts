@@ -203,5 +203,3 @@ export const isAlive = (pid: number): boolean => {
     return false
   }
 }
-
-export const readProbe = { periodSeconds: 1, failureThreshold: 3 }

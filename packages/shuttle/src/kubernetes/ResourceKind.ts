@@ -52,11 +52,6 @@ export const waveOf = (kind: ResourceKind): number => waves[kind]
 
 export const apiVersionOf = (kind: ResourceKind): string => facts[kind].apiVersion
 
-const byName = new Map<string, ResourceKind>(watchedKinds.map((kind) => [kind, kind]))
-
-/** The kind of that name, when it is one of ours. */
-export const kindNamed = (name: string): ResourceKind | undefined => byName.get(name)
-
 /** One object by name; `namespace` is `null` for what has none. */
 export interface ObjectReference {
   readonly kind: ResourceKind

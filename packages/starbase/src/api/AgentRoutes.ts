@@ -21,7 +21,7 @@ import * as Schema from "effect/Schema"
 import { EntityClients } from "../entities/EntityClients.ts"
 import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
-import { render } from "./DesiredDocument.ts"
+import { render } from "./DesiredBody.ts"
 
 /** Bodies below this many bytes are not compressed: it would cost more than it saves. */
 const compressFromBytes = 2048

@@ -31,6 +31,8 @@ const settings = Effect.gen(function* () {
     masterKey: Redacted.make(randomBytes(32).toString("base64")),
     operatorTokenHash: hash(operatorToken),
     dataDirectory: yield* temporaryFolder,
+    socketDirectory: yield* temporaryFolder,
+    gitSearchPath: "/usr/local/bin:/usr/bin:/bin",
     publicUrl: `http://127.0.0.1:${port}`,
     appScheme: "http",
     appPortSuffix: "",

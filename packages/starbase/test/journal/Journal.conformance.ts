@@ -1,6 +1,6 @@
 /** The promises of the journal, its outbox and its read models; every implementation runs this suite. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Effect, Exit, Fiber, type Layer, Option } from "effect"
 import { type Append, type EntityKey, Journal } from "@starform/starbase/journal/Journal"
 import { Outbox } from "@starform/starbase/journal/Outbox"
 import { ReadModels } from "@starform/starbase/journal/ReadModels"

@@ -1,0 +1,132 @@
+/** Smart HTTP on `/git/<workspace>/<project>/<service>.git`, served by git's own `http-backend` as a CGI program. */
+import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
+import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
+import { Slug } from "@starform/domain/ids/Slug"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { Directory } from "../api/Directory.ts"
+import { Authenticator } from "../security/Authenticator.ts"
+import { type CgiFailed, respond } from "./CgiProgram.ts"
+import { GitConfig, type GitSettings } from "./GitConfig.ts"
+import { GitHooks } from "./GitHooks.ts"
+import * as GitProcess from "./GitProcess.ts"
+import { GitRepositories } from "./GitRepositories.ts"
+import type { PushTarget } from "./PushSession.ts"
+
+const decodeSlug = Schema.decodeUnknownEffect(Slug)
+
+const path = /^\/git\/([^/]+)\/([^/]+)\/([^/]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/
+
+type Service = "git-upload-pack" | "git-receive-pack"
+
+const credential = (header: string | undefined) => {
+  const encoded = /^Basic ([A-Za-z0-9+/=]+)$/.exec(header ?? "")?.[1]
+  const text = encoded === undefined ? "" : Buffer.from(encoded, "base64").toString("utf8")
+  return Redacted.make(text.slice(text.indexOf(":") + 1))
+}
+
+const slug = (kind: string, text: string | undefined) =>
+  decodeSlug(text).pipe(
+    Effect.mapError(
+      () =>
+        new InvalidInput({
+          field: kind,
+          problem: `"${text ?? ""}" is not a name: 2–63 lower-case letters, digits and inner hyphens`
+        })
+    )
+  )
+
+/** Who asks for what. Makes the repository of a service that is pushed to for the first time. */
+const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, url: URL) {
+  const authenticator = yield* Authenticator
+  const directory = yield* Directory
+  const repositories = yield* GitRepositories
+  const match = path.exec(url.pathname)
+  if (match === null) return yield* new NotFound({ kind: "repository", name: url.pathname.slice(5) })
+  const [, workspaceText, projectText, serviceText, action] = match
+  const service = (action === "info/refs" ? url.searchParams.get("service") : action) as Service | null
+  if (service !== "git-upload-pack" && service !== "git-receive-pack") {
+    return yield* new InvalidInput({ field: "service", problem: "only git's smart protocol is spoken here" })
+  }
+  const principal = yield* authenticator.authenticate(credential(request.headers["authorization"]))
+  const isPush = service === "git-receive-pack"
+  const workspace = yield* slug("workspace", workspaceText)
+  const project = yield* slug("project", projectText)
+  const name = yield* slug("service", serviceText)
+  const located = yield* directory.project(principal, workspace, project, isPush ? "write" : "read")
+  const repository = { projectId: located.project.id, service: name }
+  if (isPush) yield* repositories.ensure(repository)
+  else if (!(yield* repositories.exists(repository))) return yield* new NotFound({ kind: "service", name })
+  const target: PushTarget = { principal, located, service: name }
+  return { target, repository, isPush, action: action ?? "" }
+})
+
+const plain = (text: string, status: number, headers: Record<string, string> = {}) =>
+  HttpServerResponse.text(`${text}\n`, { status, headers })
+
+const answerError = (error: (WireError & { readonly _tag: string }) | GitProcess.GitFailed | CgiFailed) => {
+  if (!("reaction" in error)) {
+    return Effect.as(Effect.logError("git", error), plain("Starform could not open this repository.", 500))
+  }
+  const status = statusOf(error.reaction)
+  const headers: Record<string, string> =
+    error._tag === "Unauthenticated" ? { "www-authenticate": 'Basic realm="Starform"' } : {}
+  return Effect.succeed(plain(error.person, status === 422 ? 404 : status, headers))
+}
+
+/** git's view of the request. */
+const environmentOf = (
+  settings: GitSettings,
+  request: HttpServerRequest.HttpServerRequest,
+  url: URL,
+  pathInfo: string,
+  hook: Record<string, string>
+): Record<string, string> => {
+  const optional = (key: string, header: string) => {
+    const value = request.headers[header]
+    return value === undefined ? {} : { [key]: value }
+  }
+  return {
+    ...GitProcess.environment(settings.searchPath, settings.directory),
+    ...hook,
+    GIT_PROJECT_ROOT: settings.directory,
+    GIT_HTTP_EXPORT_ALL: "1",
+    GIT_HTTP_MAX_REQUEST_BUFFER: String(settings.pushBytesMax),
+    PATH_INFO: pathInfo,
+    QUERY_STRING: url.search.slice(1),
+    REQUEST_METHOD: request.method,
+    REMOTE_ADDR: settings.host,
+    REMOTE_USER: "token",
+    ...optional("CONTENT_TYPE", "content-type"),
+    ...optional("CONTENT_LENGTH", "content-length"),
+    ...optional("HTTP_CONTENT_ENCODING", "content-encoding"),
+    ...optional("GIT_PROTOCOL", "git-protocol")
+  }
+}
+
+const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const settings = yield* GitConfig
+  const hooks = yield* GitHooks
+  const url = new URL(request.url, "http://git.invalid")
+  const { target, repository, isPush, action } = yield* locate(request, url)
+  const hook: Record<string, string> =
+    isPush && action === "git-receive-pack"
+      ? { STARFORM_HOOK_SOCKET: settings.socketPath, STARFORM_PUSH_TOKEN: yield* hooks.issue(target) }
+      : {}
+  const pathInfo = `/${repository.projectId}/${repository.service}.git/${action}`
+  return yield* respond(
+    request,
+    "git",
+    ["http-backend"],
+    environmentOf(settings, request, url, pathInfo, hook)
+  )
+})
+
+const handle = (request: HttpServerRequest.HttpServerRequest) => Effect.catch(serve(request), answerError)
+
+/** Adds `/git/…` to the router. */
+export const layerRoutes = HttpRouter.add("*", "/git/*", handle)

@@ -1,0 +1,126 @@
+/** What a push shows. Pure: lines of at most 78 columns where we choose the words, readable without colour. */
+import type { Deploy, DeployFailure, DeployPhase } from "@starform/domain/model/Deploy"
+
+export const seconds = (ms: number): string => (ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : minutes(ms))
+
+const minutes = (ms: number): string => {
+  const whole = Math.round(ms / 1000)
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
+
+const short = (commit: string): string => commit.slice(0, 7)
+
+export const accepted = (push: {
+  readonly commit: string
+  readonly subject: string
+  readonly app: string
+  readonly environment: string
+}): ReadonlyArray<string> => [
+  "",
+  `  ${push.app} → ${push.environment}`,
+  `  ${short(push.commit)} ${push.subject}`.slice(0, 78),
+  ""
+]
+
+export const serviceCreated = (service: string, project: string): string =>
+  `  Created service "${service}" in project "${project}".`
+
+export const stored = (
+  branch: string,
+  deploying: ReadonlyArray<readonly [branch: string, environment: string]>
+) => [
+  "",
+  `  Stored. No environment deploys from "${branch}".`,
+  `  Deploying branches: ${deploying.map(([from, to]) => `${from} → ${to}`).join(", ")}`,
+  ""
+]
+
+export const detached = (deployId: string): ReadonlyArray<string> => [
+  `  Accepted as deploy ${deployId}.`,
+  "  Not waiting, as asked. `starform status` shows how it goes.",
+  ""
+]
+
+export const queued = (position: number): string =>
+  position <= 1
+    ? "  Waiting for a builder: next in line"
+    : `  Waiting for a builder: number ${position} in line`
+
+export const buildLine = (text: string): string => `    ${text}`
+
+const begun: Partial<Record<DeployPhase, string>> = {
+  building: "▸ Building",
+  deploying: "▸ Deploying"
+}
+
+const done: Partial<Record<DeployPhase, string>> = {
+  building: "✓ Built",
+  deploying: "✓ Deployed"
+}
+
+/** What is said when a phase is entered: how long the one before took, and what begins. */
+export const phases = (deploy: Deploy, from: number): ReadonlyArray<string> =>
+  deploy.phases.slice(from).flatMap(({ phase, atMs }, index) => {
+    const before = deploy.phases[from + index - 1]
+    const finished = before === undefined || isUnhappy(phase) ? undefined : done[before.phase]
+    const start = begun[phase]
+    return [
+      ...(finished === undefined || before === undefined
+        ? []
+        : [`  ${finished} in ${seconds(atMs - before.atMs)}`]),
+      ...(start === undefined ? [] : [`  ${start}`])
+    ]
+  })
+
+const isUnhappy = (phase: DeployPhase): boolean =>
+  phase === "failed" || phase === "cancelled" || phase === "superseded"
+
+export const still = (phase: DeployPhase, ms: number): string => {
+  const word = phase === "deploying" ? "deploying" : phase === "building" ? "building" : "waiting"
+  return `    … still ${word} (${Math.round(ms / 1000)} s)`
+}
+
+const failedWords: Partial<Record<DeployPhase, string>> = {
+  building: "The build failed",
+  deploying: "The release did not become healthy"
+}
+
+export const failure = (cause: DeployFailure): ReadonlyArray<string> => [
+  "",
+  `  ✗ ${failedWords[cause.phase] ?? "The deploy failed"}: ${cause.reason}`,
+  ...(cause.output.length === 0 ? [] : ["", ...cause.output.map((line) => `    │ ${line}`), ""]),
+  ...(cause.advice === "" ? [] : [`    ${cause.advice}`]),
+  "    The release that was live is still serving. Push again when it is fixed.",
+  ""
+]
+
+/** @param urls of the app; none for a service that answers no HTTP */
+export const live = (urls: ReadonlyArray<string>, totalMs: number): ReadonlyArray<string> => [
+  "",
+  ...(urls.length === 0
+    ? [`  ✓ live (${seconds(totalMs)} in all)`]
+    : urls.map((url) => `  ✓ live at ${url}  (${seconds(totalMs)} in all)`)),
+  ""
+]
+
+export const ended = (phase: DeployPhase, by: string | null): ReadonlyArray<string> => [
+  "",
+  phase === "superseded"
+    ? `  – superseded by a newer push${by === null ? "" : ` (${short(by)})`}`
+    : "  – cancelled",
+  ""
+]
+
+/** git's own line, `! [remote rejected] main -> main (<reason>)`: one line, no line ends. */
+export const verdict = (deploy: Deploy, supersedingCommit: string | null): string | null => {
+  switch (deploy.phase) {
+    case "deployed":
+      return null
+    case "superseded":
+      return supersedingCommit === null ? "superseded" : `superseded by ${supersedingCommit}`
+    case "cancelled":
+      return "cancelled"
+    default:
+      return (deploy.failure?.reason ?? "the deploy did not end").replace(/\s+/g, " ").slice(0, 120)
+  }
+}

@@ -84,8 +84,9 @@ describe("HostBuilder", () => {
       Effect.gen(function* () {
         const builds = yield* BuildService
         const spec = specOf(yield* putSource(app))
-        const results = yield* Effect.all(
-          [1, 2, 3].map(() => Effect.flatMap(builds.submit(spec), builds.await)),
+        const results = yield* Effect.forEach(
+          [1, 2, 3],
+          () => Effect.flatMap(builds.submit(spec), builds.await),
           { concurrency: "unbounded" }
         )
         const later = yield* Effect.flatMap(builds.submit(spec), builds.await)

@@ -31,18 +31,15 @@ import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
+import * as PublicApi from "./PublicApi.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
-import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
 import * as DeployRunner from "./workflows/DeployRunner.ts"
 import * as DeployWatch from "./workflows/DeployWatch.ts"
-
-/** What a builder is given. */
-export type BuilderServices = BlobStore | BuildLog.BuildLog | BuildQueue.BuildQueue
 
 const database = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ databaseUrl, databaseConnectionsMax }) =>
@@ -95,9 +92,9 @@ const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDep
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-const ingress = HttpRouter.serve(Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes), {
-  disableLogger: true
-}).pipe(
+const routes = Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes)
+
+const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(
       Effect.map(StarbaseConfig, ({ host, port }) => NodeHttpServer.layer(createServer, { host, port }))

@@ -48,7 +48,7 @@ export const prepare = Effect.fnUntraced(function* (checkout: string, options: L
   yield* Console.log("\nStarform on this machine")
   const ports = LaunchPorts.fromBase(options.portBase)
   yield* LaunchPorts.check(ports)
-  const state = yield* LaunchState.open(checkout, options.ephemeral)
+  const state = yield* LaunchState.open(checkout, options)
   const host = yield* HostEnvironment.read
   const fallback = EmbeddedPostgres.fallbackDirectory(state.directory)
   const programs = yield* HostPrograms.prepare(state.directory, fallback, host.path)

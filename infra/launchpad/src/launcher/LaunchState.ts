@@ -1,7 +1,8 @@
 /** Where what lies on disk: one folder per part of the platform, all below the state folder. */
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type { LaunchOptions } from "./LaunchOptions.ts"
 
 export interface LaunchState {
   readonly directory: string
@@ -24,18 +25,21 @@ const socketFolderMax = 80
 
 const isRoot = (): boolean => process.getuid?.() === 0
 
-/** `npm start` keeps its state here, below the checkout. */
-export const folderName = ".starform"
+/** `npm start` keeps its state here, below the checkout, when it is not told otherwise. */
+const folderName = ".starform"
 
 /**
- * Opens the state folder of a checkout, or with `ephemeral` one that goes when the scope closes. Its mode lets other users
- * pass through (apps run below it) and list nothing.
+ * Opens the state folder, with `ephemeral` one that goes when the scope closes. As root its mode lets other users pass
+ * through (apps run below it) and list nothing.
  */
-export const open = Effect.fnUntraced(function* (checkout: string, ephemeral: boolean) {
+export const open = Effect.fnUntraced(function* (
+  checkout: string,
+  { ephemeral, state: given }: LaunchOptions
+) {
   const fs = yield* FileSystem.FileSystem
   const directory = ephemeral
     ? yield* fs.makeTempDirectoryScoped({ prefix: "starform-" })
-    : join(checkout, folderName)
+    : resolve(checkout, given ?? folderName)
   yield* fs.makeDirectory(directory, { recursive: true })
   yield* fs.chmod(directory, isRoot() ? 0o711 : 0o700)
   const state: LaunchState = {

@@ -5,7 +5,22 @@ import { logText, plainText } from "@starform/starbase/builds/LogText"
 /** Texts made of what control sequences are made of. */
 const output = fc
   .array(
-    fc.constantFrom("\u001b", "[", "]", "\\", "31", ";", "m", "J", "c", "\u0007", "\u0000", "\u009b", "\t", "a")
+    fc.constantFrom(
+      "\u001b",
+      "[",
+      "]",
+      "\\",
+      "31",
+      ";",
+      "m",
+      "J",
+      "c",
+      "\u0007",
+      "\u0000",
+      "\u009b",
+      "\t",
+      "a"
+    )
   )
   .map((parts) => parts.join(""))
 

@@ -30,10 +30,12 @@ const web = ProcessName.make("web")
 const entryFiles = ["server.js", "server.mjs", "index.js", "index.mjs", "app.js"]
 
 /** Folders in which an `index.html` makes a static site, in order of preference; `.` is the root. */
-export const siteFolders = (isBuilt: boolean): ReadonlyArray<string> =>
+const siteFolders = (isBuilt: boolean): ReadonlyArray<string> =>
   isBuilt
     ? ["dist", "build", "out", "_site", "public", "."]
     : [".", "public", "dist", "build", "out", "_site"]
+
+export const siteFolderNames = siteFolders(false).join(", ").replace(".", "the root")
 
 /** The site's folder; `null` when there is none. */
 export const siteFolder = (source: SourceListing, isBuilt: boolean): string | null =>
@@ -59,7 +61,7 @@ const nodeWeb = (declared: PackageJson, source: SourceListing): ReadonlyArray<st
 const missing = () =>
   new PlanRefused({
     code: "MissingStartCommand",
-    reason: `no start command: looked for web in the Procfile and starform.json, a start script and main in package.json, ${entryFiles.join(", ")}, and index.html in ${siteFolders(false).join(", ")}`,
+    reason: `no start command: looked for web in the Procfile and starform.json, a start script and main in package.json, ${entryFiles.join(", ")}, and index.html in ${siteFolderNames}`,
     advice: 'Add a start script to package.json, for example "start": "node server.js".'
   })
 

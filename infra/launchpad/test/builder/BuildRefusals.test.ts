@@ -149,4 +149,21 @@ describe("HostBuilder refusals", () => {
       })
     )
   )
+
+  it.live("names what a build has closed to its own user, and removes it all the same", (context) => {
+    if (process.getuid?.() === 0) return context.skip("no permission keeps root from reading")
+    return Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      yield* withBuilderIn(
+        folder,
+        Effect.gen(function* () {
+          const script = "mkdir -p closed/deep; touch closed/deep/file; chmod 0 closed/deep closed"
+          const { code, reason } = yield* failureOf(yield* submitted(scripted(script)))
+          assert.strictEqual(code, "SourceInvalid")
+          assert.include(reason, "closed: its permissions forbid reading it")
+          assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(folder, "builder", "work"))), [])
+        })
+      )
+    })
+  })
 })

@@ -14,7 +14,8 @@ import * as Stream from "effect/Stream"
 import type { BuildId } from "@starform/domain/ids/Ids"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type BuildLogChunk, BuildLogIndex, BuildLogUnavailable } from "./BuildLogIndex.ts"
-import { chunkBodies, withoutControls } from "./internal/logChunks.ts"
+import { chunkBodies } from "./internal/logChunks.ts"
+import { logText } from "./LogText.ts"
 
 export { BuildLogUnavailable } from "./BuildLogIndex.ts"
 
@@ -31,7 +32,7 @@ export interface BuildLogLine {
   readonly index: number
   readonly atMs: number
   readonly source: LineSource
-  /** Without line end; colour codes of the tool are kept, control characters are not. */
+  /** Without line end; colours of the tool are kept, whatever else would act on a terminal is not. */
   readonly text: string
 }
 
@@ -114,7 +115,7 @@ const make = Effect.fnUntraced(function* (settings: BuildLogSettings) {
     return {
       write: (source, text) =>
         Effect.map(Clock.currentTimeMillis, (atMs) => {
-          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: withoutControls(text) }))
+          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: logText(text) }))
         }),
       end: Queue.end(lines).pipe(
         Effect.andThen(Deferred.succeed(ended, undefined)),

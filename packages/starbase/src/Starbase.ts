@@ -110,7 +110,8 @@ const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
 
 /** @param builder the builder of this machine, over the blob store, the build log and the queue */
 export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
-  ingress.pipe(
+  GitHooks.layerDismissal.pipe(
+    Layer.provideMerge(ingress),
     Layer.provideMerge(git),
     Layer.provideMerge(workflows),
     Layer.provideMerge(people),

@@ -12,6 +12,7 @@ import * as ClusterAccess from "./ClusterAccess.ts"
 import * as CommandAccess from "./CommandAccess.ts"
 import * as HostEnvironment from "./HostEnvironment.ts"
 import * as HostPrograms from "./HostPrograms.ts"
+import * as LaunchClaim from "./LaunchClaim.ts"
 import type { LaunchOptions } from "./LaunchOptions.ts"
 import * as LaunchPorts from "./LaunchPorts.ts"
 import * as LaunchSecrets from "./LaunchSecrets.ts"
@@ -22,6 +23,7 @@ import * as PlatformProcesses from "./PlatformProcesses.ts"
 import { step } from "./Progress.ts"
 import * as Registration from "./Registration.ts"
 import * as SamplePush from "./SamplePush.ts"
+import * as ServerGuard from "./ServerGuard.ts"
 
 /** A sample that was live before answers again within this time. */
 const sampleReturn = Duration.seconds(20)
@@ -47,7 +49,11 @@ export const prepare = Effect.fnUntraced(function* (checkout: string, options: L
   const startedMs = yield* Clock.currentTimeMillis
   yield* Console.log("\nStarform on this machine")
   const ports = LaunchPorts.fromBase(options.portBase)
-  yield* LaunchPorts.check(ports)
+  const location = LaunchState.locate(checkout, options)
+  const isLeftBehind = location !== null && (yield* LaunchClaim.isLeftBehind(location))
+  yield* isLeftBehind
+    ? step("end of a killed start", LaunchPorts.checkPatiently(ports))
+    : LaunchPorts.check(ports)
   const state = yield* LaunchState.open(checkout, options)
   const host = yield* HostEnvironment.read
   const fallback = EmbeddedPostgres.fallbackDirectory(state.directory)
@@ -119,6 +125,7 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
     ],
     { concurrency: 2 }
   )
+  yield* ServerGuard.watch(postgres.pid)
   const starbase = yield* step(
     "Starbase",
     Effect.flatMap(PlatformProcesses.starbase(platform, postgres.url), PlatformProcess.launch)

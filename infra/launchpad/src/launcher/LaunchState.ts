@@ -28,6 +28,10 @@ const isRoot = (): boolean => process.getuid?.() === 0
 /** `npm start` keeps its state here, below the checkout, when it is not told otherwise. */
 const folderName = ".starform"
 
+/** Where state is kept between starts; `null` with `ephemeral`. */
+export const locate = (checkout: string, options: LaunchOptions): string | null =>
+  options.ephemeral ? null : resolve(checkout, options.state ?? folderName)
+
 /**
  * Opens the state folder, with `ephemeral` one that goes when the scope closes. As root its mode lets other users pass
  * through (apps run below it) and list nothing.

@@ -1,6 +1,6 @@
 /** The answers of `ApiStatus` in Kubernetes' own words. */
 import { ApiStatus, type StatusCause } from "./ApiStatus.ts"
-import type { ResourceType } from "./ResourceTypes.ts"
+import type { ResourceType } from "./kinds/ResourceType.ts"
 
 const qualified = (type: ResourceType): string =>
   type.group === "" ? type.plural : `${type.plural}.${type.group}`
@@ -148,7 +148,7 @@ export const initialEventsNeedMatch = () =>
     code: 422,
     reason: "Invalid",
     text:
-      'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: ' +
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: ' +
       "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
     details: {
       group: "meta.k8s.io",
@@ -157,28 +157,48 @@ export const initialEventsNeedMatch = () =>
         {
           reason: "FieldValueForbidden",
           message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-          field: "sendInitialEvents"
+          field: "resourceVersionMatch"
         }
       ]
     }
   })
 
-/** An apply with a field that the kind does not have. */
-export const undeclaredField = (
-  target: {
-    readonly type: ResourceType
-    readonly namespace: string | undefined
-    readonly name: string | undefined
-  },
-  field: string
-) => {
-  const { type, namespace, name } = target
-  const place = namespace === undefined ? (name ?? "") : `${namespace}/${name ?? ""}`
+export interface AppliedTarget {
+  readonly type: ResourceType
+  readonly namespace: string | undefined
+  readonly name: string
+}
+
+/** An apply with something in it that the kind does not have. */
+export const notTyped = ({ type, namespace, name }: AppliedTarget, problem: string) => {
+  const place = namespace === undefined ? `/${name}` : `${namespace}/${name}`
   return new ApiStatus({
     code: 500,
     reason: "",
-    text:
-      `failed to create typed patch object (${place}; ${type.group}/${type.version}, Kind=${type.kind}): ` +
-      `${field}: field not declared in schema`
+    text: `failed to create typed patch object (${place}; ${type.group}/${type.version}, Kind=${type.kind}): ${problem}`
   })
 }
+
+/** A body that is of the kind but cannot be read as one. */
+export const notHandled = (type: ResourceType, problem: string) =>
+  badRequest(`${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: ${problem}`)
+
+export const notAcceptable = (available: string) =>
+  new ApiStatus({
+    code: 406,
+    reason: "NotAcceptable",
+    text: `406: Not Acceptable\n\nAvailable representations: ${available}`,
+    details: {}
+  })
+
+/** A list at a version that is still to come. */
+export const versionTooLarge = (wanted: string, current: number) =>
+  new ApiStatus({
+    code: 504,
+    reason: "Timeout",
+    text: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    details: {
+      causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+      retryAfterSeconds: 1
+    }
+  })

@@ -1,7 +1,7 @@
 /** What clients ask before anything else: versions, groups and kinds, in the legacy and the aggregated form. Pure. */
 import { createHash } from "node:crypto"
+import type { ResourceType } from "../kinds/ResourceType.ts"
 import * as ResourceTypes from "../ResourceTypes.ts"
-import type { ResourceType } from "../ResourceTypes.ts"
 
 const verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 

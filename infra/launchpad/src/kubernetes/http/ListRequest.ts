@@ -4,7 +4,7 @@ import type { ApiStatus } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { without } from "../JsonValue.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
-import { apiVersionOf, type ResourceType } from "../ResourceTypes.ts"
+import { apiVersionOf, type ResourceType } from "../kinds/ResourceType.ts"
 import * as Selectors from "../Selectors.ts"
 import * as Statuses from "../Statuses.ts"
 import { partial, table } from "./TableFormat.ts"
@@ -85,8 +85,7 @@ export const list = (
         : {})
     }
     if (form === "table") {
-      const made = table(type, page, { resourceVersion, nowMs, withColumns: true })
-      return Result.succeed({ ...made, metadata })
+      return Result.succeed(table(type, page, { metadata, nowMs, withColumns: true }))
     }
     if (form === "metadata") {
       return Result.succeed({

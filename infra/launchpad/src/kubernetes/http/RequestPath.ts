@@ -1,8 +1,9 @@
 /** Which objects a path of the Kubernetes API means. Pure. */
+import type { ResourceType } from "../kinds/ResourceType.ts"
 import * as ResourceTypes from "../ResourceTypes.ts"
 
 export interface ResourceRequest {
-  readonly type: ResourceTypes.ResourceType
+  readonly type: ResourceType
   readonly namespace: string | undefined
   readonly name: string | undefined
   readonly subresource: string | undefined

@@ -8,15 +8,16 @@ import * as Result from "effect/Result"
 import type { ApiStatus } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { isObject, type JsonObject } from "../JsonValue.ts"
+import type { FieldValidation } from "../ObjectContent.ts"
 import * as ObjectDeletion from "../ObjectDeletion.ts"
 import * as ObjectOperations from "../ObjectOperations.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
 import * as Patches from "../patch/Patches.ts"
 import type { PodLogs } from "../PodLogs.ts"
-import { apiVersionOf } from "../ResourceTypes.ts"
+import { apiVersionOf } from "../kinds/ResourceType.ts"
 import * as ResourceSchema from "../schema/ResourceSchema.ts"
 import * as Statuses from "../Statuses.ts"
-import { failure, json, statusBody } from "./Answers.ts"
+import { failure, json, statusBody, warned } from "./Answers.ts"
 import * as BodyReader from "./BodyReader.ts"
 import * as ListRequest from "./ListRequest.ts"
 import type { ResourceRequest } from "./RequestPath.ts"
@@ -48,10 +49,10 @@ const patchTypes = {
 const shaped = (context: Context, object: KubernetesObject, status = 200) => {
   const form = ListRequest.formOf(context.request.headers["accept"] ?? "")
   const { type } = context.target
-  const { resourceVersion } = object.metadata
+  const metadata = { resourceVersion: object.metadata.resourceVersion }
   if (form === "metadata") return json(partial(object), status)
   if (form === "object") return json(object, status)
-  return json(table(type, [object], { resourceVersion, nowMs: context.nowMs, withColumns: true }), status)
+  return json(table(type, [object], { metadata, nowMs: context.nowMs, withColumns: true }), status)
 }
 
 const placeOf = ({ target }: Context): ObjectOperations.Place => ({
@@ -63,9 +64,15 @@ const placeOf = ({ target }: Context): ObjectOperations.Place => ({
 const managerOf = ({ query, request }: Context): string =>
   query.get("fieldManager") || (request.headers["user-agent"] ?? "unknown").split("/")[0] || "unknown"
 
+const fieldValidationOf = ({ query }: Context): FieldValidation => {
+  const wanted = query.get("fieldValidation")
+  return wanted === "Strict" || wanted === "Ignore" ? wanted : "Warn"
+}
+
 const writeOptions = (context: Context): ObjectOperations.WriteOptions => ({
   manager: managerOf(context),
   ...(context.target.subresource === "status" ? { subresource: "status" as const } : {}),
+  fieldValidation: fieldValidationOf(context),
   dryRun: context.query.get("dryRun") === "All",
   nowMs: context.nowMs
 })
@@ -169,17 +176,6 @@ const checkBody = (context: Context, content: JsonObject): ApiStatus | undefined
       "the namespace of the provided object does not match the namespace sent on the request"
     )
   }
-  if (type.kind === "Secret" && isObject(content["data"])) {
-    for (const value of Object.values(content["data"])) {
-      const isBase64 =
-        typeof value === "string" && /^[A-Za-z0-9+/\s]*={0,2}$/.test(value) && value.length % 4 === 0
-      if (!isBase64 && value !== null) {
-        return Statuses.badRequest(
-          'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
-        )
-      }
-    }
-  }
   return undefined
 }
 
@@ -189,8 +185,8 @@ const checked = (context: Context, content: JsonObject): Effect.Effect<JsonObjec
 }
 
 const written = (context: Context, outcome: Result.Result<ObjectOperations.Written, ApiStatus>): Answer =>
-  Effect.map(Effect.fromResult(outcome), ({ object, created }) =>
-    shaped(context, object, created ? 201 : 200)
+  Effect.map(Effect.fromResult(outcome), ({ object, created, warnings }) =>
+    warned(shaped(context, object, created ? 201 : 200), warnings)
   )
 
 const acceptedBodies = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
@@ -239,10 +235,6 @@ const applyPatch = Effect.fnUntraced(function* (context: Context, text: string) 
   const metadata = isObject(content["metadata"]) ? content["metadata"] : {}
   if (metadata["managedFields"] !== undefined) {
     return yield* Statuses.badRequest("metadata.managedFields must be nil")
-  }
-  const unknown = ResourceSchema.unknownField(context.target.type.kind, content)
-  if (unknown !== undefined) {
-    return yield* Statuses.undeclaredField(context.target, unknown)
   }
   const options = { ...writeOptions(context), force: context.query.get("force") === "true" }
   return yield* written(context, ObjectOperations.apply(context.store, placeOf(context), content, options))

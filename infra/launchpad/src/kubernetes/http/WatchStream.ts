@@ -6,7 +6,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { type Change, changesFrom, type ObjectStore } from "../ObjectStore.ts"
-import { apiVersionOf, type ResourceType } from "../ResourceTypes.ts"
+import { apiVersionOf, type ResourceType } from "../kinds/ResourceType.ts"
 import type { Predicate } from "../Selectors.ts"
 import type { Form } from "./ListRequest.ts"
 import { partial, table } from "./TableFormat.ts"
@@ -65,8 +65,8 @@ export const stream = (store: ObjectStore["Service"], request: WatchRequest): St
         if (request.form === "object") return object
         const withColumns = isFirst
         isFirst = false
-        const { resourceVersion } = object.metadata
-        return table(request.type, [object], { resourceVersion, nowMs, withColumns })
+        const metadata = { resourceVersion: object.metadata.resourceVersion }
+        return table(request.type, [object], { metadata, nowMs, withColumns })
       }
 
       const bookmark = (annotations: Record<string, string> | undefined): Line => ({

@@ -1,9 +1,8 @@
 /** The three plain patches: JSON Merge Patch (RFC 7396), JSON Patch (RFC 6902), and Kubernetes' strategic merge. Pure. */
 import * as JsonPatch from "effect/JsonPatch"
 import * as Result from "effect/Result"
-import { childSchema } from "../apply/FieldTree.ts"
 import { isObject, type JsonObject } from "../JsonValue.ts"
-import { type FieldSchema, resolve } from "../schema/ResourceSchema.ts"
+import { childOf, type FieldSchema, isList, resolve } from "../schema/ResourceSchema.ts"
 
 export const merge = (target: unknown, patch: unknown): unknown => {
   if (!isObject(patch)) return patch
@@ -52,14 +51,11 @@ export const strategic = (target: unknown, patch: unknown, schema: FieldSchema):
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith("$")) continue
     const present = result[key]
-    const child = resolve(childSchema(schema, key))
+    const child = resolve(childOf(resolve(schema), key))
     if (value === null) delete result[key]
     else if (Array.isArray(value) && Array.isArray(present)) {
-      const mergeKey = typeof child === "object" && "l" in child ? child.m : undefined
       result[key] =
-        mergeKey === undefined || typeof child !== "object" || !("l" in child)
-          ? value
-          : strategicList(present, value, mergeKey, child.l)
+        isList(child) && child.m !== undefined ? strategicList(present, value, child.m, child.l) : value
     } else result[key] = isObject(value) ? strategic(present, value, child) : value
   }
   for (const [key, order] of Object.entries(patch)) {

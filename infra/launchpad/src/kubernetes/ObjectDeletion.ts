@@ -81,7 +81,7 @@ const mark = (
     ...object.metadata,
     ...(generation === undefined || known !== undefined ? {} : { generation: generation + 1 }),
     deletionTimestamp: timestamp(nowMs + graceSeconds * 1000),
-    deletionGracePeriodSeconds: graceSeconds,
+    ...(place.type.kind === "Namespace" ? {} : { deletionGracePeriodSeconds: graceSeconds }),
     ...(finalizers.length === 0 ? {} : { finalizers })
   }
   const status =

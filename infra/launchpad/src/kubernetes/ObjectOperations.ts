@@ -78,7 +78,7 @@ const writing = (
   manager: { name: options.manager, operation, subresource: options.subresource },
   apiVersion: apiVersionOf(type),
   schema: ResourceSchema.ofKind(type.kind),
-  time: timestamp(options.nowMs)
+  time: options.subresource === "scale" ? undefined : timestamp(options.nowMs)
 })
 
 const checkNamespace = (store: Store, { type, namespace, name }: Place): ApiStatus | undefined => {
@@ -181,6 +181,26 @@ const countsUp = (type: ResourceType, before: KubernetesObject, after: Kubernete
   )
 }
 
+/** A status of a built-in kind comes with annotations; controllers keep the number of a rollout there. */
+const withStatusOf = (
+  type: ResourceType,
+  before: KubernetesObject,
+  content: JsonObject
+): KubernetesObject => {
+  const { annotations } = ObjectContent.callersMetadata(content)
+  const { metadata } = unmanaged(before)
+  const written = type.isBuiltIn
+    ? {
+        ...without(metadata as unknown as JsonObject, "annotations"),
+        ...(annotations === undefined ? {} : { annotations })
+      }
+    : metadata
+  return ObjectContent.complete(type, written as unknown as ObjectMeta, {
+    ...before,
+    status: content["status"]
+  })
+}
+
 /** The object as a write leaves it, before ownership: system fields kept, status and the rest kept apart (INV-API-K5). */
 const successor = (
   type: ResourceType,
@@ -188,10 +208,7 @@ const successor = (
   content: JsonObject,
   subresource: WriteOptions["subresource"]
 ): KubernetesObject => {
-  if (subresource === "status") {
-    const { status } = content
-    return ObjectContent.complete(type, unmanaged(before).metadata, { ...without(before, "status"), status })
-  }
+  if (subresource === "status") return withStatusOf(type, before, content)
   const { uid, creationTimestamp, resourceVersion, generation, name, namespace } = before.metadata
   const { deletionTimestamp, deletionGracePeriodSeconds } = before.metadata
   const metadata: ObjectMeta = {

@@ -5,7 +5,7 @@ import type { ResourceType } from "./kinds/ResourceType.ts"
 const qualified = (type: ResourceType): string =>
   type.group === "" ? type.plural : `${type.plural}.${type.group}`
 
-const qualifiedKind = (type: ResourceType): string =>
+const qualifiedKind = (type: Pick<ResourceType, "kind" | "group">): string =>
   type.group === "" ? type.kind : `${type.kind}.${type.group}`
 
 const details = (type: ResourceType, name: string) => ({
@@ -70,8 +70,20 @@ export const methodNotAllowed = () =>
     details: {}
   })
 
-export const unsupportedMediaType = (text: string) =>
-  new ApiStatus({ code: 415, reason: "UnsupportedMediaType", text, details: {} })
+export const unsupportedMediaType = (accepted: string) =>
+  new ApiStatus({
+    code: 415,
+    reason: "UnsupportedMediaType",
+    text: `the body of the request was in an unknown format - accepted media types include: ${accepted}`
+  })
+
+export const unsupportedPatchType = () =>
+  new ApiStatus({
+    code: 415,
+    reason: "UnsupportedMediaType",
+    text: "415: Unsupported Media Type",
+    details: {}
+  })
 
 export const expired = (text: string) => new ApiStatus({ code: 410, reason: "Expired", text })
 
@@ -82,7 +94,11 @@ export const tooLarge = (limit: number) =>
     text: `Request entity too large: limit is ${limit}`
   })
 
-export const invalid = (type: ResourceType, name: string, causes: ReadonlyArray<StatusCause>) => {
+export const invalid = (
+  type: Pick<ResourceType, "kind" | "group">,
+  name: string,
+  causes: ReadonlyArray<StatusCause>
+) => {
   const lines = causes.map(({ field, message }) => `${field}: ${message}`)
   const all = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`
   return new ApiStatus({
@@ -135,11 +151,12 @@ export const conflict = (text: string, causes: ReadonlyArray<StatusCause>) =>
   new ApiStatus({ code: 409, reason: "Conflict", text, details: { causes } })
 
 /** A patch that can be read but not applied. */
-export const unprocessable = (text: string) =>
+export const unprocessable = () =>
   new ApiStatus({
     code: 422,
     reason: "Invalid",
-    text: `the server rejected our request due to an error in our request: ${text}`
+    text: "the server rejected our request due to an error in our request",
+    details: {}
   })
 
 /** `sendInitialEvents` asks for a match rule. */

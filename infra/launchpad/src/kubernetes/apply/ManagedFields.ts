@@ -40,11 +40,11 @@ const serverOwned = [
   "selfLink"
 ]
 
-/** The part of an object whose fields have owners. */
+/** The part of an object whose fields have owners. Its metadata is always there, and so nobody's. */
 export const ownable = (object: JsonObject): JsonObject => {
   const { metadata } = object
   const rest = without(object, "apiVersion", "kind", "metadata")
-  return isObject(metadata) ? { metadata: without(metadata, ...serverOwned), ...rest } : rest
+  return { metadata: isObject(metadata) ? without(metadata, ...serverOwned) : {}, ...rest }
 }
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)

@@ -105,6 +105,11 @@ const conflictsOf = (others: Owners, taken: FieldSet.FieldSet): ReadonlyArray<Ap
     })
     .sort((a, b) => (a.owner.name < b.owner.name ? -1 : 1))
 
+const withoutEmptyMetadata = (configuration: JsonObject): JsonObject => {
+  const { metadata, ...rest } = configuration
+  return isObject(metadata) && Object.keys(metadata).length > 0 ? configuration : rest
+}
+
 /** Fails with every conflict unless forced. */
 export const apply = (input: ApplyInput): Result.Result<Applied, ReadonlyArray<ApplyConflict>> => {
   const { schema, manager, apiVersion } = input
@@ -116,7 +121,7 @@ export const apply = (input: ApplyInput): Result.Result<Applied, ReadonlyArray<A
     ...manager,
     apiVersion,
     time: past?.time,
-    fields: TypedFields.claimed(configuration, schema)
+    fields: TypedFields.claimed(withoutEmptyMetadata(configuration), schema)
   }
   const merged = TypedMerge.merge(live, configuration, schema) as JsonObject
   const last = past?.fields ?? FieldSet.empty

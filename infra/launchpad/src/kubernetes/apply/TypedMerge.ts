@@ -73,7 +73,7 @@ export const merge = (live: unknown, applied: unknown, schema: FieldSchema): unk
   return applied
 }
 
-/** The value without the fields of a set; `undefined` when nothing is left of it. */
+/** The value without the fields of a set; a field of which nothing is left is `null`, as it was there. */
 export const without = (value: unknown, fields: FieldSet, schema: FieldSchema): unknown => {
   if (fields.size === 0) return value
   const resolved = resolve(schema)
@@ -84,16 +84,15 @@ export const without = (value: unknown, fields: FieldSet, schema: FieldSchema): 
       if (node?.isMember === true) return []
       return [node === undefined ? item : without(item, node.below, resolved.l)]
     })
-    return kept.length === 0 ? undefined : kept
+    return kept.length === 0 ? null : kept
   }
   if (ownership === "fields" && isObject(value)) {
     const kept = Object.entries(value).flatMap(([key, field]): ReadonlyArray<readonly [string, unknown]> => {
       const node = fields.get(`f:${key}`)
       if (node?.isMember === true) return []
-      const rest = node === undefined ? field : without(field, node.below, childOf(resolved, key))
-      return rest === undefined ? [] : [[key, rest]]
+      return [[key, node === undefined ? field : without(field, node.below, childOf(resolved, key))]]
     })
-    return kept.length === 0 ? undefined : Object.fromEntries(kept)
+    return kept.length === 0 ? null : Object.fromEntries(kept)
   }
   return value
 }

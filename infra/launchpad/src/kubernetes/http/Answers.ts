@@ -32,5 +32,8 @@ export const statusBody = (status: ApiStatus) => ({
   code: status.code
 })
 
-export const failure = (status: ApiStatus): HttpServerResponse.HttpServerResponse =>
-  json(statusBody(status), status.code)
+export const failure = (status: ApiStatus): HttpServerResponse.HttpServerResponse => {
+  const answer = json(statusBody(status), status.code)
+  const seconds = status.details?.retryAfterSeconds
+  return seconds === undefined ? answer : HttpServerResponse.setHeader(answer, "retry-after", String(seconds))
+}

@@ -12,6 +12,7 @@ import type { FieldValidation } from "../ObjectContent.ts"
 import * as ObjectDeletion from "../ObjectDeletion.ts"
 import * as ObjectOperations from "../ObjectOperations.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
+import * as JsonOperations from "../patch/JsonOperations.ts"
 import * as Patches from "../patch/Patches.ts"
 import type { PodLogs } from "../PodLogs.ts"
 import { apiVersionOf } from "../kinds/ResourceType.ts"
@@ -69,9 +70,12 @@ const fieldValidationOf = ({ query }: Context): FieldValidation => {
   return wanted === "Strict" || wanted === "Ignore" ? wanted : "Warn"
 }
 
+const subresourceOf = ({ target: { subresource } }: Context) =>
+  subresource === "status" || subresource === "scale" ? ({ subresource } as const) : {}
+
 const writeOptions = (context: Context): ObjectOperations.WriteOptions => ({
   manager: managerOf(context),
-  ...(context.target.subresource === "status" ? { subresource: "status" as const } : {}),
+  ...subresourceOf(context),
   fieldValidation: fieldValidationOf(context),
   dryRun: context.query.get("dryRun") === "All",
   nowMs: context.nowMs
@@ -127,7 +131,9 @@ const logs = (context: Context): Answer => {
   const container = query.get("container")
   const tailLines = number("tailLines")
   const sinceSeconds = number("sinceSeconds")
-  return Effect.map(Effect.fromResult(ObjectOperations.get(context.store, placeOf(context))), () => {
+  return Effect.map(Effect.fromResult(ObjectOperations.get(context.store, placeOf(context))), (pod) => {
+    const isPlaced = isObject(pod["spec"]) && typeof pod["spec"]["nodeName"] === "string"
+    if (!isPlaced) return HttpServerResponse.empty({ status: 204 })
     const output = context.logs.stream(
       {
         namespace: target.namespace ?? "",
@@ -189,15 +195,18 @@ const written = (context: Context, outcome: Result.Result<ObjectOperations.Writt
     warned(shaped(context, object, created ? 201 : 200), warnings)
   )
 
-const acceptedBodies = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+const acceptedBodies = "application/json, application/yaml"
+
+const offered = "application/json, application/json;stream=watch"
+
+const isJsonWelcome = (accept: string | undefined): boolean =>
+  accept === undefined || accept === "" || /(application|\*)\/(json|\*)/.test(accept)
 
 const readObject = Effect.fnUntraced(function* (context: Context) {
   const { request, target } = context
   const media = BodyReader.mediaType(request)
   if (media !== "application/json" && media !== "application/yaml" && media !== "") {
-    return yield* Statuses.unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${acceptedBodies}`
-    )
+    return yield* Statuses.unsupportedMediaType(acceptedBodies)
   }
   const text = yield* BodyReader.read(request)
   return yield* BodyReader.decodeObject(text, target.type.kind)
@@ -229,7 +238,9 @@ const replace = Effect.fnUntraced(function* (context: Context) {
 const applyPatch = Effect.fnUntraced(function* (context: Context, text: string) {
   if ((context.query.get("fieldManager") ?? "") === "") return yield* Statuses.fieldManagerRequired()
   const body = yield* BodyReader.decodeYaml(text).pipe(
-    Effect.mapError((problem) => Statuses.badRequest(`error decoding YAML: ${problem}`))
+    Effect.mapError((problem) =>
+      Statuses.badRequest(`error decoding YAML: error converting YAML to JSON: ${problem}`)
+    )
   )
   const content = yield* checked(context, isObject(body) ? body : {})
   const metadata = isObject(content["metadata"]) ? content["metadata"] : {}
@@ -250,12 +261,12 @@ const patched = (
   if (kind === "strategic") {
     return Result.succeed(Patches.strategic(before, patch, ResourceSchema.ofKind(schemaOf)))
   }
-  return Result.mapError(Patches.json(before, patch), (problem) => Statuses.unprocessable(problem))
+  return Result.mapError(JsonOperations.apply(before, patch), Statuses.unprocessable)
 }
 
 const patch = Effect.fnUntraced(function* (context: Context) {
   const kind = patchTypes[BodyReader.mediaType(context.request) as keyof typeof patchTypes]
-  if (kind === undefined) return yield* Statuses.unsupportedMediaType("415: Unsupported Media Type")
+  if (kind === undefined) return yield* Statuses.unsupportedPatchType()
   const text = yield* BodyReader.read(context.request)
   if (kind === "apply") return yield* applyPatch(context, text)
   const change = yield* BodyReader.decode(text).pipe(
@@ -324,6 +335,9 @@ const route = (context: Context): Answer => {
   const { name, subresource, type } = target
   if (subresource !== undefined && !(type.subresources as ReadonlyArray<string>).includes(subresource)) {
     return Effect.fail(Statuses.unknownPath())
+  }
+  if (subresource !== "log" && !isJsonWelcome(request.headers["accept"])) {
+    return Effect.fail(Statuses.notAcceptable(offered))
   }
   const isWatch = query.get("watch") === "true" || query.get("watch") === "1"
   if (name === undefined) {

@@ -1,7 +1,5 @@
-/** The three plain patches: JSON Merge Patch (RFC 7396), JSON Patch (RFC 6902), and Kubernetes' strategic merge. Pure. */
-import * as JsonPatch from "effect/JsonPatch"
-import * as Result from "effect/Result"
-import { isObject, type JsonObject } from "../JsonValue.ts"
+/** Patches that look like the object: JSON Merge Patch (RFC 7396) and Kubernetes' strategic merge. Pure. */
+import { isObject } from "../JsonValue.ts"
 import { childOf, type FieldSchema, isList, resolve } from "../schema/ResourceSchema.ts"
 
 export const merge = (target: unknown, patch: unknown): unknown => {
@@ -13,13 +11,6 @@ export const merge = (target: unknown, patch: unknown): unknown => {
   }
   return result
 }
-
-/** Fails with what is wrong with the operations. */
-export const json = (target: JsonObject, operations: unknown): Result.Result<unknown, string> =>
-  Result.try({
-    try: () => JsonPatch.apply(operations as JsonPatch.JsonPatch, target as never) as unknown,
-    catch: (error) => (error instanceof Error ? error.message : "the patch cannot be applied")
-  })
 
 const strategicList = (
   target: ReadonlyArray<unknown>,

@@ -22,6 +22,7 @@ export const zeroValues: Readonly<Record<string, Readonly<Record<string, unknown
   Namespace: { spec: {}, status: {} },
   Pod: { spec: {}, status: {} },
   PodCondition: { lastProbeTime: null, lastTransitionTime: null },
+  PodSpec: { containers: null },
   PodTemplateSpec: { metadata: {}, spec: {} },
   ReplicaSet: { spec: {}, status: {} },
   ReplicaSetSpec: { template: {} },

@@ -308,6 +308,13 @@ const ownersOf = (before: KubernetesObject, input: ServerSideApply.Writing): Own
       })
 }
 
+/** An apply without a field of its own to an object without owners leaves it without owners. */
+const claimsOf = (owners: Owners, before: KubernetesObject, { manager }: ServerSideApply.Writing): Owners => {
+  const wasOwned = ManagedFields.read(before.metadata.managedFields).length > 0
+  const claims = owners.some((owner) => ManagedFields.isSame(owner, manager) && owner.fields.size > 0)
+  return wasOwned || claims ? owners : []
+}
+
 /** A PATCH of type apply: creates or merges (INV-API-K3, INV-API-K4). */
 export const apply = (
   store: Store,
@@ -339,7 +346,8 @@ export const apply = (
       const { failure } = outcome
       return Result.fail(Statuses.conflict(ConflictText.message(failure), ConflictText.causes(failure)))
     }
-    const { object: merged, owners } = outcome.success
+    const { object: merged } = outcome.success
+    const owners = claimsOf(outcome.success.owners, before, input)
     const object = merged === undefined ? live : successor(type, before, merged, options.subresource)
     return replace(store, place, before, { object, owners, warnings: [] }, options)
   })

@@ -72,8 +72,8 @@ const countLimits = (
 
 const scalarCauses = (value: unknown, schema: ResolvedSchema, field: string): ReadonlyArray<StatusCause> => {
   if (typeof schema === "string" || !("s" in schema)) return []
-  if (schema.e !== undefined && !schema.e.includes(String(value))) {
-    return [FieldRules.unsupported(field, value, schema.e)]
+  if (schema.e !== undefined && !schema.e.some((known) => known === value)) {
+    return [FieldRules.unsupported(field, value, schema.e.map(String))]
   }
   if (typeof value === "string") return textLimits(field, value, schema)
   return typeof value === "number" && schema.n !== undefined ? numberLimits(field, value, schema.n) : []

@@ -116,6 +116,6 @@ export const list = (
       kind: `${type.kind}List`,
       apiVersion: apiVersionOf(type),
       metadata,
-      items: page.map((object) => without(object, "kind", "apiVersion"))
+      items: type.isBuiltIn ? page.map((object) => without(object, "kind", "apiVersion")) : page
     })
   })

@@ -197,6 +197,10 @@ const written = (context: Context, outcome: Result.Result<ObjectOperations.Writt
 
 const acceptedBodies = "application/json, application/yaml"
 
+/** A custom kind has no keys of strategic merge. */
+const customPatches =
+  "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+
 const offered = "application/json, application/json;stream=watch"
 
 const isJsonWelcome = (accept: string | undefined): boolean =>
@@ -267,6 +271,9 @@ const patched = (
 const patch = Effect.fnUntraced(function* (context: Context) {
   const kind = patchTypes[BodyReader.mediaType(context.request) as keyof typeof patchTypes]
   if (kind === undefined) return yield* Statuses.unsupportedPatchType()
+  if (kind === "strategic" && !context.target.type.isBuiltIn) {
+    return yield* Statuses.unsupportedMediaType(customPatches)
+  }
   const text = yield* BodyReader.read(context.request)
   if (kind === "apply") return yield* applyPatch(context, text)
   const change = yield* BodyReader.decode(text).pipe(

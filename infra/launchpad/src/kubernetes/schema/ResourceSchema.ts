@@ -15,7 +15,7 @@ export type ScalarName =
 /** A scalar with limits: `e` its values, `x` its pattern, `n` bounds of its length or, for an integer, of itself. */
 export interface ScalarSchema {
   readonly s: "string" | "integer" | "number" | "boolean"
-  readonly e?: ReadonlyArray<string>
+  readonly e?: ReadonlyArray<string | number>
   readonly x?: string
   readonly n?: Bounds
 }

@@ -16,10 +16,6 @@ export type FieldSet = ReadonlyMap<string, FieldNode>
 
 export const empty: FieldSet = new Map()
 
-export const leaf: FieldNode = { isMember: true, below: empty }
-
-export const isEmpty = (set: FieldSet): boolean => set.size === 0
-
 /** Insertion in place, for building a set. */
 export class FieldSetBuilder {
   readonly root: Map<string, FieldNode> = new Map()

@@ -74,9 +74,6 @@ export const resolve = (schema: FieldSchema | undefined): ResolvedSchema => {
 /** The structure of a kind; `any` for one without a schema. */
 export const ofKind = (kind: string): FieldSchema => (definitions()[kind] === undefined ? "any" : { r: kind })
 
-/** All definitions, for the OpenAPI documents. */
-export const all = (): Definitions => definitions()
-
 export const isStruct = (schema: ResolvedSchema): schema is StructSchema =>
   typeof schema === "object" && "p" in schema
 

@@ -31,6 +31,7 @@ import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
+import * as PublicApi from "./PublicApi.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
@@ -95,9 +96,9 @@ const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDep
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-const ingress = HttpRouter.serve(Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes), {
-  disableLogger: true
-}).pipe(
+const routes = Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes)
+
+const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(
       Effect.map(StarbaseConfig, ({ host, port }) => NodeHttpServer.layer(createServer, { host, port }))

@@ -54,9 +54,15 @@ export type EntityType = typeof EntityType.Type
 export const EntitySnapshot = Schema.Struct({ sequence: Schema.Int, state: Schema.Unknown })
 export type EntitySnapshot = typeof EntitySnapshot.Type
 
+/** Highest sequence that an event can have. */
+export const sequenceMax = 2 ** 31 - 1
+
+const sequenceFrom = (minimum: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum: sequenceMax }))
+
 /** State without anything sealed or hashed. `sequence` asks for the state after that event; `null` is now. */
 const InspectEntity = Rpc.make("InspectEntity", {
-  payload: { type: EntityType, id: Schema.String, sequence: Schema.NullOr(Schema.Int) },
+  payload: { type: EntityType, id: Schema.String, sequence: Schema.NullOr(sequenceFrom(1)) },
   success: EntitySnapshot,
   error: ReadError
 })
@@ -75,7 +81,12 @@ export const journalPageMax = 500
 
 /** Oldest first, after `afterSequence`, at most `limit` (1–`journalPageMax`); without anything sealed or hashed. */
 const ReadJournal = Rpc.make("ReadJournal", {
-  payload: { type: EntityType, id: Schema.String, afterSequence: Schema.Int, limit: Schema.Int },
+  payload: {
+    type: EntityType,
+    id: Schema.String,
+    afterSequence: sequenceFrom(0),
+    limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: journalPageMax }))
+  },
   success: Schema.Array(JournalEntry),
   error: ReadError
 })

@@ -1,7 +1,7 @@
 /** Public RPCs for operators: clusters, and the inside of any entity, read-only. */
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { CurrentPrincipal } from "@starform/domain/model/Principal"
-import { ClusterRpcs, type EntityType, journalPageMax } from "@starform/domain/protocol/ClusterRpcs"
+import { ClusterRpcs, type EntityType } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { inspect, readJournal } from "../entities/EntityModels.ts"
@@ -57,9 +57,6 @@ export const layerNoDeps = ClusterRpcs.toLayer(
 
       ReadJournal: Effect.fnUntraced(function* ({ type, id, afterSequence, limit }) {
         yield* requireInsider(type, id)
-        if (limit < 1 || limit > journalPageMax) {
-          return yield* new InvalidInput({ field: "limit", problem: `must be 1 to ${journalPageMax}` })
-        }
         return yield* readJournal(type, id, afterSequence, limit).pipe(
           Effect.provideService(Journal, journal)
         )

@@ -10,7 +10,8 @@ type FieldNames<A> = A extends string | number | boolean | null | undefined
   : A extends ReadonlyArray<infer Element>
     ? FieldNames<Element>
     : A extends object
-      ? { [K in keyof A]: K | FieldNames<A[K]> }[keyof A]
+      ? // A key that is any string at all is no name, and would swallow those that are.
+        { [K in keyof A]: (string extends K ? never : K) | FieldNames<A[K]> }[keyof A]
       : never
 
 type SecretsOf<A> = Extract<FieldNames<A>, SecretField>

@@ -1,6 +1,6 @@
 /** The operators' window into entities: `GET /operator/entities/…`, read-only. README beside this file has the theory. */
 import { InvalidInput, NotFound, Unauthenticated } from "@starform/domain/errors/RequestErrors"
-import { type EntityType, journalPageMax } from "@starform/domain/protocol/ClusterRpcs"
+import { type EntityType, journalPageMax, sequenceMax } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -31,12 +31,7 @@ const app: EntityPath = {
 const cluster: EntityPath = { type: "Cluster", path: "/cluster/:cluster", id: ["cluster"] }
 const tenant: EntityPath = { type: "Tenant", path: "/tenant/:workspace", id: ["workspace"] }
 
-const decodeNumber = Schema.decodeUnknownEffect(
-  Schema.FiniteFromString.check(
-    Schema.isInt(),
-    Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-  )
-)
+const decodeNumber = Schema.decodeUnknownEffect(Schema.FiniteFromString.check(Schema.isInt()))
 
 /** A query parameter as a whole number in a range, or `None` without it. */
 const numberIn = Effect.fnUntraced(function* (field: string, minimum: number, maximum: number) {
@@ -68,7 +63,7 @@ const headers = { "cache-control": "no-store" }
 
 const state = Effect.fnUntraced(function* (entity: EntityPath, request: HttpServerRequest.HttpServerRequest) {
   const id = yield* entityId(entity, request)
-  const sequence = yield* numberIn("sequence", 1, Number.MAX_SAFE_INTEGER)
+  const sequence = yield* numberIn("sequence", 1, sequenceMax)
   const snapshot = yield* inspect(entity.type, id, Option.getOrNull(sequence))
   return HttpServerResponse.jsonUnsafe({ type: entity.type, id, ...snapshot }, { headers })
 })
@@ -78,7 +73,7 @@ const journal = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest
 ) {
   const id = yield* entityId(entity, request)
-  const after = Option.getOrElse(yield* numberIn("after", 0, Number.MAX_SAFE_INTEGER), () => 0)
+  const after = Option.getOrElse(yield* numberIn("after", 0, sequenceMax), () => 0)
   const limit = Option.getOrElse(yield* numberIn("limit", 1, journalPageMax), () => journalPageDefault)
   const events = yield* readJournal(entity.type, id, after, limit)
   const next = events.length === limit ? events.at(-1)?.sequence : undefined

@@ -41,6 +41,7 @@ export const sound: ReadonlyArray<Plant> = [
     "Effect.runFork(Layer.launch(Layer.empty).pipe(Effect.as(sample)))"
   ),
   plant("", "packages/shuttle/src/plan/Plan.ts", "", "export const plan = 1"),
+  plant("", "packages/cli/src/output/Table.ts", "", "export const table = 1"),
   plant("", "infra/launchpad/src/launcher/Launcher.ts", "", "export const launcher = 1")
 ]
 

@@ -26,6 +26,8 @@ export type AppRef = typeof AppRef.Type
 export const AppStatus = Schema.Struct({
   appId: AppId,
   hostnames: Schema.Array(Hostname),
+  /** Where people reach each of the host names, scheme and port included. */
+  urls: Schema.Array(Schema.String),
   /** The release that is live, as last observed; `null` before the first. */
   live: Schema.NullOr(Release),
   /** The newest deploy, ended or not. */

@@ -9,14 +9,17 @@ import { TenantState } from "@starform/starbase/entities/tenant/TenantEntity"
 
 describe("SecretFree", () => {
   it("INV-OPR-2 does not compile for what is stored of an entity", () => {
-    // @ts-expect-error variables are ciphertext
-    view(AppState)
-    // @ts-expect-error the agent's credential, and variables
-    view(ClusterState)
-    // @ts-expect-error hashes of tokens
-    view(TenantState)
-    // @ts-expect-error ciphertext at any depth
-    view(Schema.Struct({ list: Schema.Array(Schema.NullOr(EnvironmentVariable)) }))
+    const refused = [
+      // @ts-expect-error variables are ciphertext
+      view(AppState),
+      // @ts-expect-error the agent's credential, and variables
+      view(ClusterState),
+      // @ts-expect-error hashes of tokens
+      view(TenantState),
+      // @ts-expect-error ciphertext at any depth
+      view(Schema.Struct({ list: Schema.Array(Schema.NullOr(EnvironmentVariable)) }))
+    ]
+    assert.lengthOf(refused, 4)
   })
 
   it.effect("leaves behind every field that the view does not name", () =>

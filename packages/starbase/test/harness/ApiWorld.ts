@@ -1,6 +1,6 @@
 /** What tests of the API stand on: a cluster with an agent, two workspaces that must not see each other, and pushes. */
 import { Effect, Redacted, Schedule } from "effect"
-import * as AppId from "@starform/domain/ids/AppId"
+import type * as AppId from "@starform/domain/ids/AppId"
 import { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
 import { ClusterId, DeployId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
 import { EnvironmentName, ProcessName, Slug } from "@starform/domain/ids/Slug"
@@ -73,9 +73,11 @@ export const script: Script = Effect.fnUntraced(function* (spec, print) {
   }
 })
 
+/** Where this Starbase is. */
+export const baseUrl = Effect.map(StarbaseConfig, ({ publicUrl }) => publicUrl)
+
 export const clientOf = Effect.fnUntraced(function* (token: Redacted.Redacted<string>) {
-  const { publicUrl } = yield* StarbaseConfig
-  return yield* StarformClient.make({ url: publicUrl, token })
+  return yield* StarformClient.make({ url: yield* baseUrl, token })
 })
 
 /** Registers the cluster, both workspaces, the project `shop` and its service `api`, over the public API. */

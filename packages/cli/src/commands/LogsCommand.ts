@@ -106,7 +106,7 @@ export const logsCommand = Command.make(
     )
     if (follow) {
       if (json) return
-      return yield* Effect.flatMap(DeployProgress.follow(chosen, deploy), DeployProgress.mustBeLive)
+      return yield* Effect.flatMap(DeployProgress.follow(chosen, deploy, true), DeployProgress.mustBeLive)
     }
     if (json) return
     if (!isTerminal(deploy.phase)) yield* Console.error("It goes on: starform logs -f follows it.")

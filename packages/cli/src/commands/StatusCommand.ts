@@ -13,7 +13,7 @@ export const statusCommand = Command.make(
   "status",
   { ...appFlags, ...Printing.jsonFlag },
   Effect.fnUntraced(function* ({ json, ...flags }) {
-    const { session, ref: app } = yield* choose(flags)
+    const { session, ref: app, project } = yield* choose(flags)
     const [status, releases] = yield* Effect.all(
       [
         Session.ask(session, session.client.GetAppStatus({ app })),
@@ -23,6 +23,8 @@ export const statusCommand = Command.make(
     )
     if (json) return yield* Printing.json(AppStatus, status)
     const nowMs = yield* Clock.currentTimeMillis
-    yield* Printing.lines(statusLines(yield* paint, { name: nameOf(app), status, releases, nowMs }))
+    const branch = project.environments.find(({ name }) => name === app.environment)?.branch ?? "main"
+    const name = nameOf(app)
+    yield* Printing.lines(statusLines(yield* paint, { name, branch, status, releases, nowMs }))
   }, Effect.scoped)
 ).pipe(Command.withDescription("What is live, how it does, and what to do next"))

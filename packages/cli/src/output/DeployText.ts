@@ -52,17 +52,27 @@ export const failureLines = (paint: Paint, failure: DeployFailure): ReadonlyArra
   ...failure.output.map((line) => paint.dim(`    │ ${line}`))
 ]
 
-const begun: Partial<Record<DeployPhase, string>> = { building: "Building", deploying: "Rolling out" }
-
-/** What is said when a deploy has entered phases beyond the first `seen`. */
-export const phaseLines = (paint: Paint, deploy: Deploy, seen: number): ReadonlyArray<string> =>
-  deploy.phases.slice(seen).flatMap(({ phase, atMs }) => {
-    const start = begun[phase]
-    if (start !== undefined) return [`  ▸ ${start}`]
-    if (phase === "deployed") {
-      return [`  ${paint.green("✓")} Live after ${took(atMs - (deploy.phases[0]?.atMs ?? atMs))}`]
+/** What is said when a deploy has entered phases beyond the first `after`. */
+export const phaseLines = (
+  paint: Paint,
+  deploy: Deploy,
+  { after, isBuildSeen }: { readonly after: number; readonly isBuildSeen: boolean }
+): ReadonlyArray<string> =>
+  deploy.phases.slice(after).flatMap(({ phase, atMs }) => {
+    switch (phase) {
+      case "building":
+        return isBuildSeen ? [] : ["  ▸ Building"]
+      case "deploying":
+        return ["  ▸ Rolling out"]
+      case "deployed":
+        return [`  ${paint.green("✓")} Live after ${took(atMs - (deploy.phases[0]?.atMs ?? atMs))}`]
+      case "failed":
+        return deploy.failure === null ? [] : failureLines(paint, deploy.failure)
+      case "cancelled":
+        return [`  ${paint.yellow("✗")} Cancelled; what was live stays live`]
+      case "superseded":
+        return [`  ${paint.yellow("✗")} A newer deploy took over`]
+      default:
+        return []
     }
-    if (phase === "failed") return deploy.failure === null ? [] : failureLines(paint, deploy.failure)
-    if (phase === "cancelled") return [`  ${paint.yellow("✗")} Cancelled; what was live stays live`]
-    return phase === "superseded" ? [`  ${paint.yellow("✗")} A newer deploy took over`] : []
   })

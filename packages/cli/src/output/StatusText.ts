@@ -11,6 +11,8 @@ import { ago, span } from "./Times.ts"
 export interface StatusFacts {
   /** As a person names the app. */
   readonly name: string
+  /** Whose pushes deploy it. */
+  readonly branch: string
   readonly status: AppStatus
   readonly releases: ReadonlyArray<Release>
   readonly nowMs: number
@@ -28,18 +30,23 @@ const isFailed = (deploy: Deploy | null) => deploy?.phase === "failed"
 /** Whether anything serves, from what the cluster's agent saw of the live release. */
 const healthOf = ({ observed, live }: AppStatus): "none" | "live" | "degraded" | "down" => {
   if (live === null) return "none"
-  if (observed === null) return "live"
+  if (observed === null || !observed.isOfLive) return "live"
   if (observed.phase === "degraded") return "degraded"
   const isServing = observed.processes.some(({ readyReplicas }) => readyReplicas > 0)
   return observed.phase === "failed" && !isServing ? "down" : "live"
 }
 
-const beforeFirst = (paint: Paint, deploy: Deploy | null): Verdict => {
+const afterFailure = (deploy: Deploy | null): string =>
+  deploy?.failure?.phase === "building"
+    ? "starform logs            shows what the build said; then fix it and push again"
+    : "Fix what is said above and push again"
+
+const beforeFirst = (paint: Paint, branch: string, deploy: Deploy | null): Verdict => {
   if (deploy === null) {
     return {
       mark: paint.dim("○"),
       words: "has nothing to run yet",
-      next: "git push starform main   deploys the first release"
+      next: `git push starform ${branch}   deploys the first release`
     }
   }
   if (!isTerminal(deploy.phase)) {
@@ -52,14 +59,14 @@ const beforeFirst = (paint: Paint, deploy: Deploy | null): Verdict => {
   return {
     mark: paint.red("●"),
     words: `is not live: the newest deploy ${isFailed(deploy) ? "failed" : `was ${deploy.phase}`}`,
-    next: "starform logs            shows what the build said; then fix it and push again"
+    next: afterFailure(deploy)
   }
 }
 
-const verdictOf = (paint: Paint, status: AppStatus): Verdict => {
+const verdictOf = (paint: Paint, branch: string, status: AppStatus): Verdict => {
   const { deploy } = status
   const health = healthOf(status)
-  if (health === "none") return beforeFirst(paint, deploy)
+  if (health === "none") return beforeFirst(paint, branch, deploy)
   const running = deploy !== null && !isTerminal(deploy.phase)
   const meanwhile = running ? `, and a ${kindText[deploy.kind]} is ${doing(deploy.phase)}` : ""
   if (health === "down" || health === "degraded") {
@@ -80,7 +87,7 @@ const verdictOf = (paint: Paint, status: AppStatus): Verdict => {
     ? {
         mark: paint.yellow("●"),
         words: "is live, but the newest deploy failed: the release before it still serves",
-        next: "starform logs            shows what the build said; then fix it and push again"
+        next: afterFailure(deploy)
       }
     : { mark: paint.green("●"), words: "is live", next: "" }
 }
@@ -93,21 +100,23 @@ const deployLine = ({ deploy, nowMs, paint }: { deploy: Deploy; nowMs: number; p
   return `${kindText[deploy.kind]}, ${phaseText(paint, deploy.phase)} ${ago(since, nowMs)}`
 }
 
+const seen = (observed: NonNullable<AppStatus["observed"]>, nowMs: number): string =>
+  `${observed.phase} for ${span(nowMs - observed.sinceMs)}`
+
 export const statusLines = (
   paint: Paint,
-  { name, status, releases, nowMs }: StatusFacts
+  { name, branch, status, releases, nowMs }: StatusFacts
 ): ReadonlyArray<string> => {
   const { deploy, live, observed, urls } = status
-  const verdict = verdictOf(paint, status)
+  const verdict = verdictOf(paint, branch, status)
   const coming = releases.find(({ id }) => id === deploy?.releaseId)
   const rows: ReadonlyArray<readonly [string, string]> = [
     ...(live === null ? [] : urls.map((url) => ["URL", url] as const)),
     ...(live === null ? [] : [["Release", releaseText(live)] as const]),
-    ...(observed === null || live === null
-      ? []
-      : [["Observed", `${observed.phase} for ${span(nowMs - observed.sinceMs)}`] as const]),
+    ...(observed?.isOfLive === true ? [["Observed", seen(observed, nowMs)] as const] : []),
     ...(deploy === null ? [] : [["Deploy", deployLine({ deploy, nowMs, paint })] as const]),
-    ...(coming === undefined || coming.id === live?.id ? [] : [["of", releaseText(coming)] as const])
+    ...(coming === undefined || coming.id === live?.id ? [] : [["of", releaseText(coming)] as const]),
+    ...(observed?.isOfLive === false ? [["Rollout", seen(observed, nowMs)] as const] : [])
   ]
   const reason = observed?.reason ?? null
   const processes = observed?.processes ?? []

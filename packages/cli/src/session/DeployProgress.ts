@@ -18,18 +18,26 @@ export const detachFlag = {
   )
 }
 
-/** Prints every phase beyond those that `deploy` has already, until it ends. */
-export const follow = Effect.fnUntraced(function* ({ session, ref }: ChosenApp, deploy: Deploy) {
+/**
+ * Prints the phases of a deploy until it ends.
+ *
+ * @param isBuildSeen the build's own log was printed before, which says more than that there is a build
+ */
+export const follow = Effect.fnUntraced(function* (
+  { session, ref }: ChosenApp,
+  deploy: Deploy,
+  isBuildSeen: boolean
+) {
   const colors = yield* paint
   let seen = deploy
-  yield* Printing.lines(phaseLines(colors, seen, 0))
+  yield* Printing.lines(phaseLines(colors, seen, { after: 0, isBuildSeen }))
   while (!isTerminal(seen.phase)) {
     const phasesSeen = seen.phases.length
     seen = yield* Session.ask(
       session,
       session.client.AwaitDeploy({ app: ref, deployId: deploy.id, phasesSeen })
     )
-    yield* Printing.lines(phaseLines(colors, seen, phasesSeen))
+    yield* Printing.lines(phaseLines(colors, seen, { after: phasesSeen, isBuildSeen }))
   }
   return seen
 })
@@ -57,5 +65,5 @@ export const conclude = Effect.fnUntraced(function* (
       `  Deploy ${deploy.ordinal} is under way. starform status shows how it goes.`
     ])
   }
-  yield* Effect.flatMap(follow(chosen, deploy), mustBeLive)
+  yield* Effect.flatMap(follow(chosen, deploy, false), mustBeLive)
 })

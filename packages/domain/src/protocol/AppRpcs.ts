@@ -34,9 +34,11 @@ export const AppStatus = Schema.Struct({
   deploy: Schema.NullOr(Deploy),
   observed: Schema.NullOr(
     Schema.Struct({
+      /** Of the release that is live; otherwise of the one that is being rolled out or was given up. */
+      isOfLive: Schema.Boolean,
       phase: ObservedPhase,
-      reason: Schema.NullOr(ObservedReason),
-      processes: Schema.Array(ObservedProcess),
+      reason: Schema.NullOr(Schema.toType(ObservedReason)),
+      processes: Schema.Array(Schema.toType(ObservedProcess)),
       /** When this observation began; an unchanged one is not repeated. */
       sinceMs: Schema.Int
     })

@@ -35,6 +35,7 @@ const statusOf = (
       observed === null
         ? null
         : {
+            isOfLive: observed.ordinal === live?.entry.ordinal,
             phase: observed.phase,
             reason: observed.reason,
             processes: observed.processes,

@@ -165,6 +165,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       const status = yield* client.GetAppStatus({ app })
       assert.strictEqual(status.live?.number, 2)
       assert.strictEqual(status.observed?.phase, "available")
+      assert.isTrue(status.observed?.isOfLive)
       assert.deepStrictEqual(status.urls, ["http://api-shop.test"])
       assert.deepStrictEqual(
         status.observed?.processes.map(({ name, readyReplicas }) => [String(name), readyReplicas]),

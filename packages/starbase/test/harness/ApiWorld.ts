@@ -35,9 +35,11 @@ let requests = 0
 /** A request id of its own. */
 export const requestId = (): RequestId => RequestId.make(`test-${process.pid}-${requests++}`)
 
-export const digestOf = (n: number) => Digest.make(`sha256:${n.toString(16).padStart(64, "0")}`)
+const hexOf = (n: number) => n.toString(16).padStart(7, "0")
 
-export const commitOf = (n: number) => CommitSha.make(n.toString(16).padStart(40, "0"))
+export const digestOf = (n: number) => Digest.make(`sha256:${hexOf(n).padEnd(64, "0")}`)
+
+export const commitOf = (n: number) => CommitSha.make(hexOf(n).padEnd(40, "0"))
 
 export const deployOf = (n: number) =>
   DeployId.make(`0198c0de-0000-7000-9000-${n.toString().padStart(12, "0")}`)
@@ -47,7 +49,7 @@ export const endless = 1001
 
 /** Prints two lines; then a commit whose number is odd builds, and an even one fails. */
 export const script: Script = Effect.fnUntraced(function* (spec, print) {
-  const n = Number.parseInt(spec.gitSha, 16)
+  const n = Number.parseInt(spec.gitSha.slice(0, 7), 16)
   yield* print(`installing for commit ${n}`)
   if (n === endless) return yield* Effect.never
   if (n % 2 === 0) {
@@ -125,7 +127,7 @@ export const appIdOf = Effect.fnUntraced(function* (
   return located.appId
 })
 
-/** Commit `n` arrives, as the git remote hands it on. */
+/** Commit `n` arrives, as the git remote hands on a push that does not wait: there is no repository behind it. */
 export const push = Effect.fnUntraced(function* (n: number, ref: AppRef = app) {
   const entities = yield* EntityClients
   const appId = yield* appIdOf(ref)
@@ -138,7 +140,7 @@ export const push = Effect.fnUntraced(function* (n: number, ref: AppRef = app) {
       ref: "refs/heads/main",
       source: digestOf(n),
       repository: `${ref.workspace}/${ref.project}/${ref.service}`,
-      detached: false
+      detached: true
     })
   )
 })

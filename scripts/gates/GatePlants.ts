@@ -165,6 +165,18 @@ export const lint: ReadonlyArray<Plant> = [
     'export { appEntity } from "@starform/starbase/entities/app/AppEntity"'
   ),
   plant(
+    "a command that imports Starbase",
+    "packages/cli/src/output/OnStarbase.ts",
+    restricted,
+    'export { appEntity } from "@starform/starbase/entities/app/AppEntity"'
+  ),
+  plant(
+    "a command with a database",
+    "packages/cli/src/output/OnSql.ts",
+    restricted,
+    'export { make } from "@effect/sql-pg/PgClient"'
+  ),
+  plant(
     "Starbase that imports the agent",
     "packages/starbase/src/journal/OnShuttle.ts",
     restricted,

@@ -199,7 +199,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
   )
 
   it.effect(
-    "sets, lists and removes variables, and never shows a secret again",
+    "INV-CLI-2 sets, lists and removes variables, and never shows a secret again",
     () =>
       Effect.gen(function* () {
         yield* agent()
@@ -275,7 +275,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
   )
 
   it.effect(
-    "answers the unknown and the forbidden with the same line, and ends with its status",
+    "INV-CLI-5 answers the unknown and the forbidden with the same line, and ends with its status",
     () =>
       Effect.gen(function* () {
         const unknown = yield* owner("status", "-a", "globex/shop/api")
@@ -310,7 +310,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
   )
 
   it.effect(
-    "finds its settings in the nearest folder above, and sends a file's token nowhere else",
+    "INV-CLI-1 finds its settings in the nearest folder above, and sends a file's token nowhere else",
     () =>
       Effect.gen(function* () {
         const folder = yield* emptyFolder
@@ -342,7 +342,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
   )
 
   it.effect(
-    "prints colours where they are wanted, and none into a pipe",
+    "INV-CLI-4 prints colours where they are wanted, and none into a pipe",
     () =>
       Effect.gen(function* () {
         const piped = yield* owner("releases", "-a", "api")

@@ -12,7 +12,7 @@ export const BuildLogLine = Schema.Struct({
   index: Schema.Int,
   atMs: Schema.Int,
   source: LineSource,
-  /** Without line end; colour codes of the tool are kept, control characters are not. */
+  /** Without line end; colours of the tool are kept, whatever else would act on a terminal is not. */
   text: Schema.String
 })
 export type BuildLogLine = typeof BuildLogLine.Type

@@ -15,7 +15,8 @@ import type { BuildId } from "@starform/domain/ids/Ids"
 import { type BuildLogLine, LineSource } from "@starform/domain/model/BuildLogLine"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type BuildLogChunk, BuildLogIndex, BuildLogUnavailable } from "./BuildLogIndex.ts"
-import { chunkBodies, withoutControls } from "./internal/logChunks.ts"
+import { chunkBodies } from "./internal/logChunks.ts"
+import { logText } from "./LogText.ts"
 
 export type { BuildLogLine, LineSource } from "@starform/domain/model/BuildLogLine"
 export { BuildLogUnavailable } from "./BuildLogIndex.ts"
@@ -106,7 +107,7 @@ const make = Effect.fnUntraced(function* (settings: BuildLogSettings) {
     return {
       write: (source, text) =>
         Effect.map(Clock.currentTimeMillis, (atMs) => {
-          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: withoutControls(text) }))
+          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: logText(text) }))
         }),
       end: Queue.end(lines).pipe(
         Effect.andThen(Deferred.succeed(ended, undefined)),

@@ -19,6 +19,7 @@ export default defineConfig({
       project("domain", "packages/domain"),
       project("starbase", "packages/starbase", [postgres]),
       project("shuttle", "packages/shuttle"),
+      project("cli", "packages/cli", [postgres]),
       project("launchpad", "infra/launchpad", [postgres])
     ]
   }

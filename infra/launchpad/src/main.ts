@@ -3,22 +3,15 @@ import { resolve } from "node:path"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { serialization } from "@starform/domain/protocol/RpcTransport"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Launch from "./launcher/Launch.ts"
 import * as LaunchOptions from "./launcher/LaunchOptions.ts"
-import * as Registration from "./launcher/Registration.ts"
 
 const checkout = resolve(import.meta.dirname, "../../..")
 
-const services = Layer.mergeAll(
-  NodeServices.layer,
-  NodeHttpClient.layerNodeHttp,
-  Layer.succeed(RpcSerialization.RpcSerialization, serialization)
-)
+const services = Layer.mergeAll(NodeServices.layer, NodeHttpClient.layerNodeHttp)
 
 const words = process.argv.slice(2)
 
@@ -30,11 +23,7 @@ const program: Effect.Effect<
   ? Console.log(LaunchOptions.usage)
   : Effect.fromResult(LaunchOptions.parse(words)).pipe(
       Effect.flatMap((options) => Launch.prepare(checkout, options)),
-      Effect.flatMap((prepared) => {
-        const { platform } = prepared
-        const client = Registration.layerClient(Launch.apiUrl(platform), platform.secrets.operatorToken)
-        return Effect.provide(Launch.launch(prepared), client)
-      }),
+      Effect.flatMap(Launch.launch),
       Effect.scoped
     )
 

@@ -1,5 +1,6 @@
 /** Starts everything in order and stays until something ends. The order of the end is the reverse of the order here. */
 import { join } from "node:path"
+import * as StarformClient from "@starform/domain/protocol/StarformClient"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
@@ -104,10 +105,9 @@ const pushSample = Effect.fnUntraced(function* (platform: PlatformProcesses.Plat
     },
     (line) => Console.log(`    ${line.replace(Redacted.value(secrets.workspaceToken), "<token>")}`)
   )
-  return yield* Registration.sampleHost
 })
 
-/** Needs the operator's connection (`Registration.layerClient`). Never succeeds: it fails when a part of the platform ends. */
+/** Never succeeds: it fails when a part of the platform ends. */
 export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
   const { platform, checkout, options, startedMs, fallback } = prepared
   const { state, ports, secrets } = platform
@@ -130,10 +130,11 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
     "Starbase",
     Effect.flatMap(PlatformProcesses.starbase(platform, postgres.url), PlatformProcess.launch)
   )
+  const client = yield* StarformClient.make({ url: apiUrl(platform), token: secrets.operatorToken })
   yield* CommandAccess.write(state.cli, apiUrl(platform), secrets.workspaceToken)
   const shuttle = yield* step(
     "Shuttle",
-    Registration.register(secrets).pipe(
+    Registration.register(client, secrets).pipe(
       Effect.andThen(PlatformProcesses.shuttle(platform)),
       Effect.flatMap(PlatformProcess.launch)
     )
@@ -141,9 +142,11 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
   const ended = Effect.raceAllFirst([cluster.ended, starbase.ended, shuttle.ended, postgres.ended])
 
   const sample = Effect.gen(function* () {
-    const live = yield* Registration.sampleHost
+    const live = yield* Registration.sampleHost(client)
     if (live !== null) return yield* step("sample app", awaitSample(platform, live))
-    return options.sample ? yield* pushSample(platform, checkout) : null
+    if (!options.sample) return null
+    yield* pushSample(platform, checkout)
+    return yield* Registration.sampleHost(client)
   }).pipe(Effect.catchTag("SampleFailed", (error) => Effect.as(Console.error(`\n  ${error.message}`), null)))
   const sampleHost = yield* Effect.raceFirst(sample, ended)
   const readyMs = (yield* Clock.currentTimeMillis) - startedMs

@@ -2,15 +2,9 @@
 import { createHash } from "node:crypto"
 import { RequestId } from "@starform/domain/ids/Ids"
 import { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
-import { Authentication } from "@starform/domain/protocol/Authentication"
-import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
-import { rpcPath } from "@starform/domain/protocol/RpcTransport"
+import type { StarformClient } from "@starform/domain/protocol/StarformClient"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
-import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as RpcClient from "effect/rpc/RpcClient"
-import * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 import type { LaunchSecrets } from "./LaunchSecrets.ts"
 
 /** What the local platform calls its things. */
@@ -24,21 +18,8 @@ export const names = {
 const sha256 = (token: Redacted.Redacted<string>): string =>
   createHash("sha256").update(Redacted.value(token)).digest("hex")
 
-/** The operator's connection to Starbase's public RPCs; needs their serialization. */
-export const layerClient = (url: string, token: Redacted.Redacted<string>) =>
-  Layer.mergeAll(
-    RpcClient.layerProtocolHttp({ url: `${url}${rpcPath}` }),
-    RpcMiddleware.layerClient(Authentication, ({ next, request }) =>
-      next({
-        ...request,
-        headers: Headers.set(request.headers, "authorization", `Bearer ${Redacted.value(token)}`)
-      })
-    )
-  )
-
 /** Makes what is missing. */
-export const register = Effect.fnUntraced(function* (secrets: LaunchSecrets) {
-  const client = yield* RpcClient.make(PublicRpcs)
+export const register = Effect.fnUntraced(function* (client: StarformClient, secrets: LaunchSecrets) {
   yield* client.RegisterCluster({
     requestId: RequestId.make("launchpad:cluster"),
     clusterId: secrets.clusterId,
@@ -60,7 +41,7 @@ export const register = Effect.fnUntraced(function* (secrets: LaunchSecrets) {
     displayName: "Demo",
     clusterId: secrets.clusterId
   })
-}, Effect.scoped)
+})
 
 const sample = {
   workspace: names.workspace,
@@ -70,10 +51,9 @@ const sample = {
 }
 
 /** Host name of the sample when a release of it is live. */
-export const sampleHost = Effect.gen(function* () {
-  const client = yield* RpcClient.make(PublicRpcs)
+export const sampleHost = Effect.fnUntraced(function* (client: StarformClient) {
   const status = yield* client
     .GetAppStatus({ app: sample })
     .pipe(Effect.catchTag("NotFound", () => Effect.succeed(null)))
   return status === null || status.live === null ? null : (status.hostnames[0] ?? null)
-}).pipe(Effect.scoped)
+})

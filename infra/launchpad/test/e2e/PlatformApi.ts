@@ -1,16 +1,11 @@
 /** The public API of a running platform, as a program uses it. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
-import { serialization } from "@starform/domain/protocol/RpcTransport"
-import * as Registration from "@starform/launchpad/launcher/Registration"
 import { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
-import { Effect, Layer, Redacted } from "effect"
-import * as RpcClient from "effect/rpc/RpcClient"
-import type { RpcClientError } from "effect/rpc/RpcClientError"
-import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as StarformClient from "@starform/domain/protocol/StarformClient"
+import { Effect, Redacted } from "effect"
 import { operatorToken, type Platform, workspaceToken } from "./LaunchedPlatform.ts"
 
-type Client = RpcClient.FromGroup<typeof PublicRpcs, RpcClientError>
+type Client = StarformClient.StarformClient
 
 const call = <A, E>(
   platform: Platform,
@@ -18,17 +13,10 @@ const call = <A, E>(
   ask: (client: Client) => Effect.Effect<A, E>
 ): Promise<A> =>
   Effect.runPromise(
-    Effect.flatMap(RpcClient.make(PublicRpcs), ask).pipe(
-      Effect.scoped,
-      Effect.provide(
-        Registration.layerClient(`http://127.0.0.1:${platform.portBase}`, Redacted.make(token)).pipe(
-          Layer.provide([
-            NodeHttpClient.layerNodeHttp,
-            Layer.succeed(RpcSerialization.RpcSerialization, serialization)
-          ])
-        )
-      )
-    )
+    StarformClient.make({
+      url: `http://127.0.0.1:${platform.portBase}`,
+      token: Redacted.make(token)
+    }).pipe(Effect.flatMap(ask), Effect.scoped, Effect.provide(NodeHttpClient.layerNodeHttp))
   )
 
 /** As the workspace. */

@@ -194,7 +194,7 @@ const measurePickup = async (platform: LaunchedPlatform.Platform) => {
     const entries = await asOperator(platform, (client) =>
       client.ReadJournal({ type: "Cluster", id: clusterId, afterSequence: 0, limit: 500 })
     )
-    const entry = entries.findLast(({ event }) => JSON.stringify(event).includes(deploy.id))
+    const entry = entries.find(({ event }) => JSON.stringify(event).includes(deploy.id))
     if (entry === undefined) throw new Error("the cluster's journal does not know the deploy")
     delays.push(atMs - entry.atMs)
     known = (await pull(undefined, 0)).etag

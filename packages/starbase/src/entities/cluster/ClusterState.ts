@@ -53,7 +53,9 @@ export const ClusterEvent = Schema.TaggedUnion({
   EntryRemoved: { tombstone: NumberedTombstone },
   TombstoneCleared: { appId: AppId, n: Schema.Int },
   AppObserved: { observed: Observed },
-  MassPruneConfirmed: { n: Schema.Int }
+  MassPruneConfirmed: { n: Schema.Int },
+  /** A removal of an app that is not here: later writes below it are late all the same. */
+  FenceRaised: { appId: AppId, ordinal: Schema.Int }
 })
 export type ClusterEvent = typeof ClusterEvent.Type
 
@@ -69,6 +71,12 @@ export const initial = (): ClusterState => ({
   observed: {},
   massPruneConfirmedAt: 0
 })
+
+/** Whether an operator has confirmed every tombstone that stands now; one that came later needs a confirmation of its own. */
+export const isMassPruneConfirmed = (state: ClusterState): boolean => {
+  const standing = Object.values(state.tombstones)
+  return standing.length > 0 && standing.every(({ n }) => n <= state.massPruneConfirmedAt)
+}
 
 export const revisionOf = (state: ClusterState): Revision.Revision =>
   Revision.format({ epoch: state.epoch, n: state.n })
@@ -119,6 +127,8 @@ export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState =
     case "AppObserved":
       return { ...state, observed: { ...state.observed, [event.observed.appId]: event.observed } }
     case "MassPruneConfirmed":
-      return { ...state, massPruneConfirmedAt: event.n }
+      return { ...state, n: event.n, massPruneConfirmedAt: event.n }
+    case "FenceRaised":
+      return { ...state, fences: { ...state.fences, [event.appId]: event.ordinal } }
   }
 }

@@ -1,5 +1,6 @@
 /** State and events of a Cluster, and how an event changes the state. Pure. README beside this file has the theory. */
 import { AppId } from "@starform/domain/ids/AppId"
+import { TokenHash } from "@starform/domain/ids/Digest"
 import { ClusterId, ProjectId } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
 import { NamespaceName, Slug } from "@starform/domain/ids/Slug"
@@ -11,8 +12,7 @@ export const Registration = Schema.Struct({
   clusterId: ClusterId,
   name: Slug,
   region: Schema.String,
-  /** SHA-256 of the agent's token, hex. */
-  agentTokenHash: Schema.String
+  agentTokenHash: TokenHash
 })
 export type Registration = typeof Registration.Type
 
@@ -48,7 +48,7 @@ export type ClusterState = typeof ClusterState.Type
 
 export const ClusterEvent = Schema.TaggedUnion({
   ClusterRegistered: { registration: Registration, epoch: Schema.String },
-  AgentCredentialChanged: { agentTokenHash: Schema.String },
+  AgentCredentialChanged: { agentTokenHash: TokenHash },
   EntryPut: { entry: DesiredEntry, n: Schema.Int },
   EntryRemoved: { tombstone: NumberedTombstone },
   TombstoneCleared: { appId: AppId, n: Schema.Int },

@@ -8,10 +8,25 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
     root,
     globalSetup: [...globalSetup],
     include: ["test/**/*.test.ts"],
+    exclude: ["test/e2e/**"],
     testTimeout: 30_000,
-    hookTimeout: 60_000
+    hookTimeout: 60_000,
+    sequence: { groupOrder: 0 }
   }
 })
+
+/** Whole platforms: one at a time, after everything else, so that load and people's waits are what they are. */
+const endToEnd = {
+  test: {
+    name: "e2e",
+    root: "infra/launchpad",
+    include: ["test/e2e/**/*.e2e.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 1,
+    sequence: { groupOrder: 1 }
+  }
+}
 
 export default defineConfig({
   test: {
@@ -19,7 +34,9 @@ export default defineConfig({
       project("domain", "packages/domain"),
       project("starbase", "packages/starbase", [postgres]),
       project("shuttle", "packages/shuttle"),
-      project("launchpad", "infra/launchpad", [postgres])
+      project("cli", "packages/cli", [postgres]),
+      project("launchpad", "infra/launchpad", [postgres]),
+      endToEnd
     ]
   }
 })

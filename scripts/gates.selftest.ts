@@ -13,7 +13,13 @@ import { breachesIn } from "./repository.ts"
 
 const root = join(import.meta.dirname, "..")
 const binaries = join(root, "node_modules", ".bin")
-const packages = ["packages/domain", "packages/starbase", "packages/shuttle", "infra/launchpad"]
+const packages = [
+  "packages/domain",
+  "packages/starbase",
+  "packages/shuttle",
+  "packages/cli",
+  "infra/launchpad"
+]
 
 let workspace = ""
 let running: ReturnType<typeof spawn> | undefined

@@ -3,8 +3,8 @@ import { createServer } from "node:http"
 const greeting = "Hello from Starform"
 
 const port = Number(process.env.PORT ?? 3000)
-const release = process.env.STARFORM_RELEASE ?? "local"
-const commit = process.env.STARFORM_COMMIT ?? "not committed"
+const environment = process.env.STARFORM_ENVIRONMENT ?? "this machine"
+const commit = process.env.STARFORM_GIT_COMMIT ?? "not deployed"
 const startedAt = new Date()
 
 const escape = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`)
@@ -32,7 +32,7 @@ const page = () => `<!doctype html>
       <h1>${escape(greeting)}</h1>
       <p>This page came by <code>git push</code>. Change <code>server.js</code> and push again.</p>
       <dl>
-        <dt>release</dt><dd>${escape(release)}</dd>
+        <dt>environment</dt><dd>${escape(environment)}</dd>
         <dt>commit</dt><dd>${escape(commit.slice(0, 12))}</dd>
         <dt>up since</dt><dd>${startedAt.toISOString()}</dd>
         <dt>node</dt><dd>${process.version}</dd>

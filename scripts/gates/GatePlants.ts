@@ -41,6 +41,7 @@ export const sound: ReadonlyArray<Plant> = [
     "Effect.runFork(Layer.launch(Layer.empty).pipe(Effect.as(sample)))"
   ),
   plant("", "packages/shuttle/src/plan/Plan.ts", "", "export const plan = 1"),
+  plant("", "packages/cli/src/output/Table.ts", "", "export const table = 1"),
   plant("", "infra/launchpad/src/launcher/Launcher.ts", "", "export const launcher = 1")
 ]
 
@@ -162,6 +163,18 @@ export const lint: ReadonlyArray<Plant> = [
     "packages/shuttle/src/plan/OnStarbase.ts",
     restricted,
     'export { appEntity } from "@starform/starbase/entities/app/AppEntity"'
+  ),
+  plant(
+    "a command that imports Starbase",
+    "packages/cli/src/output/OnStarbase.ts",
+    restricted,
+    'export { appEntity } from "@starform/starbase/entities/app/AppEntity"'
+  ),
+  plant(
+    "a command with a database",
+    "packages/cli/src/output/OnSql.ts",
+    restricted,
+    'export { make } from "@effect/sql-pg/PgClient"'
   ),
   plant(
     "Starbase that imports the agent",

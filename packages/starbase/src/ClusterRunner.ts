@@ -21,7 +21,9 @@ export const timers = {
   shardLockExpiration: Duration.seconds(5),
   refreshAssignmentsInterval: Duration.millis(500),
   runnerHealthCheckInterval: Duration.seconds(1),
-  entityMessagePollInterval: Duration.seconds(1)
+  entityMessagePollInterval: Duration.seconds(1),
+  /** A handler may finish its append; what waits for the outside world (a build, a rollout) is taken up by the next owner. */
+  entityTerminationTimeout: Duration.millis(500)
 }
 
 /** A setting that would let two runners own one shard, or a bind that strangers could reach. */

@@ -9,6 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
@@ -31,18 +32,15 @@ import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
+import * as PublicApi from "./PublicApi.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
-import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
 import * as DeployRunner from "./workflows/DeployRunner.ts"
 import * as DeployWatch from "./workflows/DeployWatch.ts"
-
-/** What a builder is given. */
-export type BuilderServices = BlobStore | BuildLog.BuildLog | BuildQueue.BuildQueue
 
 const database = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ databaseUrl, databaseConnectionsMax }) =>
@@ -95,19 +93,25 @@ const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDep
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
-const ingress = HttpRouter.serve(Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes), {
-  disableLogger: true
-}).pipe(
+/** How long requests in flight may take when the process ends. Pulls and pushes that wait are cut: both are made to be. */
+const requestsEnd = Duration.seconds(1)
+
+const routes = Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes)
+
+const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(
-      Effect.map(StarbaseConfig, ({ host, port }) => NodeHttpServer.layer(createServer, { host, port }))
+      Effect.map(StarbaseConfig, ({ host, port }) =>
+        NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: requestsEnd })
+      )
     )
   )
 )
 
 /** @param builder the builder of this machine, over the blob store, the build log and the queue */
 export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
-  ingress.pipe(
+  GitHooks.layerDismissal.pipe(
+    Layer.provideMerge(ingress),
     Layer.provideMerge(git),
     Layer.provideMerge(workflows),
     Layer.provideMerge(people),

@@ -20,9 +20,11 @@ import type { ToolVersions } from "./Toolchain.ts"
 /** Where the app is in an image. */
 export const appPrefix = "app"
 
-/** Caches of build tools lie below `node_modules` and are no part of the app. */
+/** What build tools and npm keep for themselves there: no part of the app, and different where a registry is. */
+const notModules = new Set(["node_modules/.cache", "node_modules/.package-lock.json"])
+
 const isModule = (path: string): boolean =>
-  (path === "node_modules" || path.startsWith("node_modules/")) && path !== "node_modules/.cache"
+  (path === "node_modules" || path.startsWith("node_modules/")) && !notModules.has(path)
 
 /** `node_modules` as a layer; none when there is nothing in it. */
 export const packModules = Effect.fnUntraced(function* (workspace: BuildWorkspace) {
@@ -34,24 +36,29 @@ export const packModules = Effect.fnUntraced(function* (workspace: BuildWorkspac
   return Option.some(layer)
 })
 
-/** Puts a kept tree in place. */
+/** Puts a kept tree in place; false when it is damaged, and then nothing has changed. */
 const restore = Effect.fnUntraced(function* (workspace: BuildWorkspace, layer: BlobEntry) {
   const { sourceBytesMax, sourceEntriesMax } = yield* HostBuilderConfig
   const blobs = yield* BlobStore
   const root = join(workspace.root, "restored")
   const modules = join(workspace.app, "node_modules")
   yield* attempt("restore", () => Fs.mkdir(root))
-  yield* unpackTree(blobs.get(layer.digest), {
+  const isWhole = yield* unpackTree(blobs.get(layer.digest), {
     root,
     owner: workspace.seat.user,
     readOnly: false,
     bytesMax: 4 * sourceBytesMax,
     entriesMax: 4 * sourceEntriesMax
-  })
+  }).pipe(
+    Effect.as(true),
+    Effect.catchTag(["BlobCorrupt", "BlobNotFound"], () => Effect.succeed(false))
+  )
+  if (!isWhole) return false
   yield* attempt("restore", async () => {
     await Fs.rm(modules, { recursive: true, force: true })
     await Fs.rename(join(root, appPrefix, "node_modules"), modules)
   })
+  return true
 })
 
 /** As a person would type it. */
@@ -77,11 +84,9 @@ export const installApp = Effect.fn("installApp")(function* (
   const layers = yield* DependencyLayers
   const key = plan.isRepeatable ? dependencyKey(source, versions, plan.includeDev) : null
   const kept = key === null ? Option.none<BlobEntry>() : yield* layers.find(workspaceId, key)
-  if (Option.isSome(kept)) {
+  if (Option.isSome(kept) && (!plan.includeDev || (yield* restore(workspace, kept.value)))) {
     yield* log.write("notice", "dependencies are unchanged: nothing to install")
-    if (!plan.includeDev) return kept
-    yield* restore(workspace, kept.value)
-    return Option.none<BlobEntry>()
+    return plan.includeDev ? Option.none<BlobEntry>() : kept
   }
   const command = installCommand(plan)
   yield* log.write("notice", `$ ${command.join(" ")}`)

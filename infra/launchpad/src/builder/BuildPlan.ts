@@ -10,7 +10,7 @@ import { packageJson, type PackageJson } from "./PackageJson.ts"
 import { PlanRefused } from "./PlanRefused.ts"
 import { parseProcfile } from "./Procfile.ts"
 import type { SourceListing } from "./SourceListing.ts"
-import type { StartDeclaration } from "./StartCommand.ts"
+import { siteFolderNames, type StartDeclaration } from "./StartCommand.ts"
 import { starformSettings, type StarformSettings } from "./StarformSettings.ts"
 
 export interface Note {
@@ -85,8 +85,7 @@ const otherLanguages: Readonly<Record<string, string>> = {
 }
 
 const nothingFound = ({ files }: SourceListing): PlanRefused => {
-  const looked =
-    "looked for package.json, Procfile, starform.json, Dockerfile, and index.html in dist, build, public and the root"
+  const looked = `looked for package.json, a process in Procfile or starform.json, Dockerfile, and index.html in ${siteFolderNames}`
   const nested = [...files].find((file) => /^[^/]+\/package\.json$/.test(file))
   const foreign = Object.keys(otherLanguages).find((file) => files.has(file))
   if (nested !== undefined) {

@@ -41,11 +41,12 @@ const make = Effect.gen(function* () {
   const isRoot = process.getuid?.() === 0
   const taken = new Set<string>()
 
-  /** The first number from the name's hash on that is free or already the name's. */
+  /** The first number from the name's hash on that is free or already the name's; the range's first is nobody's. */
   const assign = async (name: string): Promise<BuildUser> => {
-    const start = createHash("sha256").update(name).digest().readUInt32BE(0) % config.userIdCount
-    for (let step = 0; step < config.userIdCount; step++) {
-      const uid = config.userIdFirst + ((start + step) % config.userIdCount)
+    const start = createHash("sha256").update(name).digest().readUInt32BE(0)
+    const count = config.userIdCount - 1
+    for (let step = 0; step < count; step++) {
+      const uid = config.userIdFirst + 1 + ((start + step) % count)
       const path = join(folder, `${uid}`)
       const isOurs = await Fs.writeFile(path, name, { flag: "wx", flush: true }).then(
         () => true,

@@ -7,11 +7,13 @@ import type * as Scope from "effect/Scope"
 import type { BuildId } from "@starform/domain/ids/Ids"
 import { BuilderUnavailable } from "@starform/starbase/builds/BuildErrors"
 import type { BuildLogWriter } from "@starform/starbase/builds/BuildLog"
+import { plainText } from "@starform/starbase/builds/LogText"
 import type { DiskFull } from "@starform/starbase/storage/BlobStore"
 import { attempt } from "../images/TreeErrors.ts"
 import type { BuildSeat } from "./BuildUsers.ts"
-import { foldersOf, HostBuilderConfig } from "./HostBuilderConfig.ts"
+import { foldersOf, HostBuilderConfig, type HostBuilderSettings } from "./HostBuilderConfig.ts"
 import { sweepProcesses } from "./internal/processSweep.ts"
+import { removeTree } from "./internal/removeTree.ts"
 import { runStep, type StepFailed } from "./StepProcess.ts"
 
 /** Variable by which processes of builds are found; its value begins with the builder's folder. */
@@ -31,18 +33,26 @@ export interface BuildWorkspace {
     argv: ReadonlyArray<string>,
     environment?: Readonly<Record<string, string>>
   ) => Effect.Effect<void, StepFailed>
-  /** The newest lines of the last step. */
+  /** The newest lines of the last step, without colours. */
   readonly tail: () => ReadonlyArray<string>
 }
 
-const give = (path: string, { user }: BuildSeat, mode: number) =>
+/** The build's own user may enter, and nobody else. */
+const give = (path: string, { user }: BuildSeat) =>
   attempt("make the build's folder", async () => {
     await Fs.mkdir(path, { recursive: true })
-    await Fs.chmod(path, mode)
+    await Fs.chmod(path, 0o700)
     if (user !== null) await Fs.chown(path, user.uid, user.gid)
   })
 
-/** Everything of it is gone when the scope closes: processes first, then files. */
+/** Remains the platform's, so that no step can put something else in the place of what is below it. */
+const makeRoot = (root: string) =>
+  attempt("make the build's folder", async () => {
+    await Fs.mkdir(root)
+    await Fs.chmod(root, 0o711)
+  })
+
+/** All its files are gone when the scope closes; processes are when `run` ends, however it ends. */
 export const makeBuildWorkspace: (
   buildId: BuildId,
   seat: BuildSeat,
@@ -52,17 +62,15 @@ export const makeBuildWorkspace: (
     function* (buildId, seat, log) {
       const config = yield* HostBuilderConfig
       const root = join(foldersOf(config).work, `${buildId}.${randomUUID().slice(0, 8)}`)
-      const mark = `${markKey}=${config.directory}/${buildId}`
-      const sweep = Effect.promise(() => sweepProcesses({ uid: seat.user?.uid ?? null, mark }))
-      yield* Effect.acquireRelease(give(root, seat, 0o700), () =>
-        Effect.andThen(
-          sweep,
-          Effect.promise(() => Fs.rm(root, { recursive: true, force: true }))
-        )
+      const mark = `${config.directory}/${buildId}`
+      const endStragglers = sweepProcesses(
+        { uids: new Set(seat.user === null ? [] : [seat.user.uid]), mark: `${markKey}=${mark}` },
+        config.sweepTimeout
       )
+      yield* Effect.acquireRelease(makeRoot(root), () => Effect.promise(() => removeTree(root)))
       const folders = { app: join(root, "app"), home: join(root, "home"), temporary: join(root, "tmp") }
       const npmCache = join(foldersOf(config).npm, seat.name)
-      yield* Effect.forEach([...Object.values(folders), npmCache], (path) => give(path, seat, 0o700), {
+      yield* Effect.forEach([...Object.values(folders), npmCache], (path) => give(path, seat), {
         discard: true
       })
       const shared = {
@@ -79,11 +87,11 @@ export const makeBuildWorkspace: (
         npm_config_audit: "false",
         npm_config_update_notifier: "false",
         npm_config_progress: "false",
-        [markKey]: `${config.directory}/${buildId}`
+        [markKey]: mark
       }
       let tail: Array<string> = []
       const onLine = (line: string) => {
-        tail.push(line)
+        tail.push(plainText(line))
         if (tail.length > tailLines) tail.shift()
         return log.write("output", line)
       }
@@ -95,7 +103,7 @@ export const makeBuildWorkspace: (
             directory: folders.app,
             environment: { ...shared, ...environment },
             user: seat.user,
-            endStragglers: sweep,
+            endStragglers,
             onLine
           })
         }).pipe(Effect.provideService(HostBuilderConfig, config))
@@ -106,19 +114,35 @@ export const makeBuildWorkspace: (
     )
   )
 
+/** Users of the builds whose folders were left; none where builds had no user of their own. */
+const usersOf = async (
+  folders: ReadonlyArray<string>,
+  { userIdFirst, userIdCount }: HostBuilderSettings
+): Promise<ReadonlySet<number>> => {
+  const owners = await Promise.all(
+    folders.map(async (folder) => {
+      const info = await Fs.stat(join(folder, "app")).catch(() => undefined)
+      const isOurs = info !== undefined && info.uid >= userIdFirst && info.uid < userIdFirst + userIdCount
+      return isOurs ? [info.uid] : []
+    })
+  )
+  return new Set(owners.flat())
+}
+
 /** Ends what builds of an earlier process of this builder left running, and removes their folders. */
 export const removeLeftBehind: Effect.Effect<void, BuilderUnavailable, HostBuilderConfig> = Effect.gen(
   function* () {
     const config = yield* HostBuilderConfig
     const { work } = foldersOf(config)
-    yield* Effect.tryPromise({
-      try: async () => {
-        const left = await Fs.readdir(work)
-        if (left.length === 0) return
-        await sweepProcesses({ uid: null, mark: `${markKey}=${config.directory}/` })
-        await Promise.all(left.map((name) => Fs.rm(join(work, name), { recursive: true, force: true })))
-      },
-      catch: (cause) => new BuilderUnavailable({ operation: "remove what an earlier builder left", cause })
-    })
+    const trying = <A>(run: () => Promise<A>) =>
+      Effect.tryPromise({
+        try: run,
+        catch: (cause) => new BuilderUnavailable({ operation: "remove what an earlier builder left", cause })
+      })
+    const left = yield* trying(async () => (await Fs.readdir(work)).map((name) => join(work, name)))
+    if (left.length === 0) return
+    const uids = yield* trying(() => usersOf(left, config))
+    yield* sweepProcesses({ uids, mark: `${markKey}=${config.directory}/` }, config.sweepTimeout)
+    yield* trying(() => Promise.all(left.map(removeTree)))
   }
 )

@@ -17,7 +17,7 @@ import type { SourceListing } from "./SourceListing.ts"
 import type { ToolVersions } from "./Toolchain.ts"
 
 /** Changes when the way in which trees are installed or packed does. */
-const format = 1
+const format = 2
 
 const StoredLayer = Schema.fromJsonString(Schema.Struct({ digest: Digest, sizeBytes: Schema.Int }))
 const decodeLayer = Schema.decodeEffect(StoredLayer)
@@ -46,7 +46,7 @@ export const dependencyKey = (source: SourceListing, versions: ToolVersions, inc
 export class DependencyLayers extends Context.Service<
   DependencyLayers,
   {
-    /** None also when the cache cannot be read: then the tree is installed. */
+    /** None also when the cache cannot be read: then the tree is installed. The blob may still turn out to be damaged. */
     readonly find: (workspaceId: WorkspaceId, key: string) => Effect.Effect<Option.Option<BlobEntry>>
     /** Best effort: a failure is logged and costs the next build an install. */
     readonly keep: (workspaceId: WorkspaceId, key: string, layer: BlobEntry) => Effect.Effect<void>

@@ -7,6 +7,9 @@ import { shellCommand } from "./ShellCommand.ts"
 const isEmpty = (versions: Readonly<Record<string, string>> | undefined): boolean =>
   Object.keys(versions ?? {}).length === 0
 
+/** Makes npm compile the app itself when it installs. @source npm documentation, "scripts", default values */
+const implicitScript = "binding.gyp"
+
 const lockfiles = ["npm-shrinkwrap.json", "package-lock.json"]
 
 /** Lockfiles of tools that this builder does not run. */
@@ -16,13 +19,16 @@ const otherLockfiles = ["yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"]
 export const lockfileOf = ({ files }: Declared["source"]): string | undefined =>
   lockfiles.find((file) => files.has(file))
 
-/** Dependencies from the app's own folders: their content is not in the lockfile. */
-const hasLocalDependency = (lockfile: string): boolean =>
-  /"link":\s*true/.test(lockfile) || /"(resolved|version)":\s*"file:/.test(lockfile)
+/**
+ * Whether what is installed depends on more than the lockfile: dependencies from the app's own folders, or packages with
+ * an install script, which may read any file of the app (a database client that is generated from the app's schema does).
+ */
+const readsApp = (lockfile: string): boolean =>
+  /"(link|hasInstallScript)":\s*true/.test(lockfile) || /"(resolved|version)":\s*"file:/.test(lockfile)
 
 const installPlan = ({ source }: Declared, declared: PackageJson, hasBuild: boolean): InstallPlan | null => {
   const lockfile = lockfileOf(source)
-  const hasScripts = hasLifecycleScript(declared)
+  const hasScripts = hasLifecycleScript(declared) || source.files.has(implicitScript)
   const includeDev = hasBuild || hasScripts
   const isNeeded =
     hasScripts ||
@@ -37,8 +43,7 @@ const installPlan = ({ source }: Declared, declared: PackageJson, hasBuild: bool
     command: lockfile === undefined ? "install" : "ci",
     includeDev,
     pruneDev: includeDev && !isEmpty(declared.devDependencies),
-    isRepeatable:
-      text !== undefined && !hasScripts && declared.workspaces === undefined && !hasLocalDependency(text)
+    isRepeatable: text !== undefined && !hasScripts && declared.workspaces === undefined && !readsApp(text)
   }
 }
 

@@ -176,8 +176,6 @@ export const runHostBuild = Effect.fn("runHostBuild")(function* (options: HostBu
       TreeRefused: (error) => Effect.fail(failed(refusedTree(error))),
       TreeUnavailable: unavailable("read or write the build's files"),
       BlobStoreUnavailable: unavailable("store the image"),
-      BlobNotFound: unavailable("restore dependencies"),
-      BlobCorrupt: unavailable("restore dependencies"),
       SchemaError: unavailable("read the app's id")
     })
   )

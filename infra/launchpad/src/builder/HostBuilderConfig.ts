@@ -11,16 +11,19 @@ export interface HostBuilderSettings {
   readonly hostPath: ReadonlyArray<string>
   /** Added to every step's environment: certificates, proxies, registry. Seen by tenants, so never a secret. */
   readonly stepEnvironment: Readonly<Record<string, string>>
-  /** First of the numeric users that builds run as when this process is root; nothing else may use the range. */
+  /** First of the numeric users that builds run as when this process is root; nothing else may use the range. The first itself only asks for versions. */
   readonly userIdFirst: number
   readonly userIdCount: number
   readonly stepTimeout: Duration.Input
-  /** Of one step; what is beyond it ends the step. */
+  /** Of one step; what is beyond it ends the step. Lines are counted too, for a log keeps more of a line than its text. */
   readonly outputBytesMax: number
+  readonly outputLinesMax: number
   /** How long output is waited for that a process outside the ended group still holds. */
   readonly outputDrainTimeout: Duration.Input
-  /** A longer line is cut into several. */
-  readonly lineBytesMax: number
+  /** How long killed processes may take to be gone. */
+  readonly sweepTimeout: Duration.Input
+  /** Characters; a longer line is cut into several. */
+  readonly lineLengthMax: number
   /** Processes and threads of one build at once; applies when it has a user of its own. */
   readonly processesMax: number
   /** A build is ended when the file system of `directory` has less left. */
@@ -47,8 +50,10 @@ export const defaults: Omit<HostBuilderSettings, "directory"> = {
   userIdCount: 100_000,
   stepTimeout: "15 minutes",
   outputBytesMax: 16 * 1024 ** 2,
+  outputLinesMax: 200_000,
   outputDrainTimeout: "1 second",
-  lineBytesMax: 8 * 1024,
+  sweepTimeout: "10 seconds",
+  lineLengthMax: 8 * 1024,
   processesMax: 1024,
   freeBytesMin: 256 * 1024 ** 2,
   diskCheckInterval: "1 second",

@@ -1,6 +1,7 @@
 /** The part of `package.json` that decides how an app is installed, built and started. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { jsonProblem, schemaProblem } from "./JsonProblem.ts"
 import { PlanRefused } from "./PlanRefused.ts"
 import type { SourceListing } from "./SourceListing.ts"
 
@@ -24,12 +25,13 @@ const decode = Schema.decodeUnknownResult(Schema.fromJsonString(PackageJson))
 export const packageJson = (source: SourceListing): Result.Result<PackageJson | undefined, PlanRefused> => {
   const text = source.texts.get("package.json")
   if (text === undefined) return Result.succeed(undefined)
+  const json = text.replace(/^\uFEFF/, "")
   return Result.mapError(
-    decode(text.replace(/^\uFEFF/, "")),
+    decode(json),
     (error) =>
       new PlanRefused({
         code: "SourceInvalid",
-        reason: `package.json: ${error.message.replaceAll(/\s*\n\s*/g, " ")}`,
+        reason: `package.json: ${jsonProblem(json) ?? schemaProblem(error.message)}`,
         advice: "Correct the file; `npm pkg get` shows whether npm can read it."
       })
   )

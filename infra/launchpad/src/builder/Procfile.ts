@@ -11,6 +11,11 @@ import { PlanRefused } from "./PlanRefused.ts"
 
 const decodeName = Schema.decodeUnknownOption(ProcessName)
 
+export const isProcessName = (name: string): boolean => Option.isSome(decodeName(name))
+
+export const notAProcessName = (name: string): string =>
+  `"${name}" is no process name; use 1–20 lower-case letters, digits and hyphens`
+
 /** Commands by process type, in the file's order. */
 export const parseProcfile = (text: string): Result.Result<ReadonlyMap<ProcessName, string>, PlanRefused> => {
   const processes = new Map<ProcessName, string>()
@@ -29,7 +34,7 @@ export const parseProcfile = (text: string): Result.Result<ReadonlyMap<ProcessNa
     const [, written = "", command = ""] = match
     const name = decodeName(written)
     if (Option.isNone(name)) {
-      return refuse(`"${written}" is no process name; use 1–20 lower-case letters, digits and hyphens`)
+      return refuse(notAProcessName(written))
     }
     if (command === "") return refuse(`"${written}" has no command`)
     if (processes.has(name.value)) return refuse(`"${written}" is there twice`)

@@ -42,6 +42,12 @@ const shellWords = new Set([
   "type"
 ])
 
+/** What the shell does not look for operators in. */
+const quoted = /\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"/g
+
+/** `2>&1` and the like. */
+const joinedOutputs = /\d*[<>]&[\d-]/g
+
 /**
  * Run by `/bin/sh`. A single command replaces the shell, so that signals reach the app itself; a list of commands, or
  * what only a shell can do, stays below it.
@@ -49,7 +55,8 @@ const shellWords = new Set([
 export const shellCommand = (text: string): ReadonlyArray<string> => {
   const command = text.trim()
   const [first = ""] = command.split(/\s/, 1)
-  const isList = /[;&|()`\n]/.test(command)
+  const bare = command.replaceAll(quoted, "").replaceAll(joinedOutputs, "")
+  const isList = /[;&|()`\n]/.test(bare)
   if (isList || shellWords.has(first)) return ["/bin/sh", "-c", command]
   const assigns = /^[A-Za-z_][A-Za-z0-9_]*=/.test(first)
   return ["/bin/sh", "-c", `exec ${assigns ? "env " : ""}${command}`]

@@ -24,10 +24,8 @@ const unpublished = new Set([
   "Dockerfile"
 ])
 
-const isPublished = (path: string): boolean =>
-  path === ".well-known" ||
-  path.startsWith(".well-known/") ||
-  (!path.startsWith(".") && !unpublished.has(path))
+const isVisible = (path: string): boolean =>
+  path === ".well-known" || path.startsWith(".well-known/") || !path.startsWith(".")
 
 /** @param folder the site's folder, relative to the app */
 export const siteLayers = Effect.fnUntraced(function* (workspace: BuildWorkspace, folder: string) {
@@ -43,7 +41,10 @@ export const siteLayers = Effect.fnUntraced(function* (workspace: BuildWorkspace
   )
   const root = join(workspace.app, folder)
   const ownerUid = workspace.seat.user?.uid ?? null
-  const entries = yield* listTree(root, isPublished)
+  const entries = yield* listTree(
+    root,
+    (path) => isVisible(path) && !(folder === "." && unpublished.has(path))
+  )
   const siteLayer = yield* blobs.put(packTree({ root, entries, prefix: `${appPrefix}/site`, ownerUid }))
   return [serverLayer, siteLayer]
 })

@@ -2,16 +2,19 @@
 import { PlanRefused } from "./PlanRefused.ts"
 import type { SourceListing } from "./SourceListing.ts"
 
-/** @errors as a value: SourceInvalid for a tree without files, SubmoduleRefused for declared submodules */
-export const refusedSource = ({ files, texts }: SourceListing): PlanRefused | undefined => {
-  if (files.size === 0) {
-    return new PlanRefused({
-      code: "SourceInvalid",
-      reason: "the commit has no files",
-      advice: "Add the app's files, commit, and push again."
-    })
-  }
-  const submodule = /^\s*path\s*=\s*(.+?)\s*$/m.exec(texts.get(".gitmodules") ?? "")?.[1]
+/** A path that `.gitmodules` declares and that holds no files, or a folder that only a submodule can leave empty. */
+const submoduleIn = ({ files, emptyFolders, texts }: SourceListing): string | undefined => {
+  const declared = [...(texts.get(".gitmodules") ?? "").matchAll(/^\s*path\s*=\s*"?(.+?)"?\s*$/gm)]
+  const paths = declared.map(([, path = ""]) => path.replace(/\/+$/, ""))
+  return (
+    paths.find((path) => ![...files].some((file) => file.startsWith(`${path}/`))) ??
+    emptyFolders.find((path) => path !== "node_modules")
+  )
+}
+
+/** @errors as a value: SubmoduleRefused, SourceInvalid for a tree without files */
+export const refusedSource = (source: SourceListing): PlanRefused | undefined => {
+  const submodule = submoduleIn(source)
   if (submodule !== undefined) {
     return new PlanRefused({
       code: "SubmoduleRefused",
@@ -19,7 +22,13 @@ export const refusedSource = ({ files, texts }: SourceListing): PlanRefused | un
       advice: "Copy the submodule's files into the repository, or use it as a package."
     })
   }
-  return undefined
+  return source.files.size > 0
+    ? undefined
+    : new PlanRefused({
+        code: "SourceInvalid",
+        reason: "the commit has no files",
+        advice: "Add the app's files, commit, and push again."
+      })
 }
 
 /** A pointer is shorter than this. @source git-lfs specification, "The Pointer" */

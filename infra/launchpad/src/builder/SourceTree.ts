@@ -1,11 +1,11 @@
 /** The pushed tree on disk, and what detectors may see of it. */
 import * as Fs from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Digest } from "@starform/domain/ids/Digest"
 import { BuilderUnavailable } from "@starform/starbase/builds/BuildErrors"
 import { BlobStore, type DiskFull } from "@starform/starbase/storage/BlobStore"
-import { attempt, type TreeRefused, type TreeUnavailable } from "../images/TreeErrors.ts"
+import { attempt, refusingUnreadable, type TreeRefused, type TreeUnavailable } from "../images/TreeErrors.ts"
 import { listTree, type TreeEntry } from "../images/TreeListing.ts"
 import { unpackTree } from "../images/TreeUnpack.ts"
 import type { BuildUser } from "./BuildUsers.ts"
@@ -76,16 +76,20 @@ export const unpackSource: (
 const listingOf = (root: string, entries: ReadonlyArray<TreeEntry>) =>
   Effect.gen(function* () {
     const files = new Set(entries.flatMap(({ kind, path }) => (kind === "file" ? [path] : [])))
+    const parents = new Set(entries.map(({ path }) => dirname(path)))
+    const emptyFolders = entries.flatMap(({ kind, path }) =>
+      kind === "directory" && !parents.has(path) ? [path] : []
+    )
     const wanted = entries.filter(
       ({ kind, path, sizeBytes }) => kind === "file" && readFiles.includes(path) && sizeBytes <= readBytesMax
     )
     const texts = yield* Effect.forEach(wanted, ({ path }) =>
       Effect.map(
-        attempt("read", () => Fs.readFile(join(root, path), "utf8")),
+        refusingUnreadable(root)(attempt("read", () => Fs.readFile(join(root, path), "utf8"))),
         (text) => [path, text] as const
       )
     )
-    return { files, texts: new Map(texts) }
+    return { files, emptyFolders, texts: new Map(texts) }
   })
 
 const isOwnFile = (path: string): boolean => path !== "node_modules"

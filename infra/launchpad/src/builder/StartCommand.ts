@@ -31,7 +31,11 @@ const entryFiles = ["server.js", "server.mjs", "index.js", "index.mjs", "app.js"
 
 /** Folders in which an `index.html` makes a static site, in order of preference; `.` is the root. */
 const siteFolders = (isBuilt: boolean): ReadonlyArray<string> =>
-  isBuilt ? ["dist", "build", "public", "."] : [".", "public", "dist", "build"]
+  isBuilt
+    ? ["dist", "build", "out", "_site", "public", "."]
+    : [".", "public", "dist", "build", "out", "_site"]
+
+export const siteFolderNames = siteFolders(false).join(", ").replace(".", "the root")
 
 /** The site's folder; `null` when there is none. */
 export const siteFolder = (source: SourceListing, isBuilt: boolean): string | null =>
@@ -57,7 +61,7 @@ const nodeWeb = (declared: PackageJson, source: SourceListing): ReadonlyArray<st
 const missing = () =>
   new PlanRefused({
     code: "MissingStartCommand",
-    reason: `no start command: looked for web in the Procfile and starform.json, a start script and main in package.json, ${entryFiles.join(", ")}, and index.html in the root, public, dist, build`,
+    reason: `no start command: looked for web in the Procfile and starform.json, a start script and main in package.json, ${entryFiles.join(", ")}, and index.html in ${siteFolderNames}`,
     advice: 'Add a start script to package.json, for example "start": "node server.js".'
   })
 

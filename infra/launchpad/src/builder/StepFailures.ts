@@ -43,11 +43,9 @@ export const stepFailureWords = (
     case "output":
       return {
         code: "OutputLimit",
-        reason: `${command} wrote more than ${mebibytes(settings.outputBytesMax)} of output and was stopped`,
+        reason: `${command} wrote more than ${mebibytes(settings.outputBytesMax)} or ${settings.outputLinesMax} lines of output and was stopped`,
         advice: "Make the step quieter, for example by a lower log level."
       }
-    case "disk":
-      return diskFullWords
     default:
       return tail.some((line) => noRoom.test(line))
         ? diskFullWords

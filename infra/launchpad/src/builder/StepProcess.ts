@@ -1,13 +1,11 @@
-/** One step of a build as one process group: bounded in time, output and disk (INV-HBL-1, INV-HBL-2, INV-HBL-4). */
+/** One step of a build as one process group, bounded in time and output (INV-HBL-1, INV-HBL-2, INV-HBL-4). */
 import { type ChildProcess, spawn } from "node:child_process"
-import * as Fs from "node:fs/promises"
 import { setPriority } from "node:os"
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BuildUser } from "./BuildUsers.ts"
@@ -27,7 +25,7 @@ export interface StepCommand {
   readonly onLine: (line: string) => Effect.Effect<void>
 }
 
-const StepEnd = Schema.Literals(["exit", "timeout", "output", "disk", "notStarted"])
+const StepEnd = Schema.Literals(["exit", "timeout", "output", "notStarted"])
 
 /** The step did not end well; its processes are gone. */
 export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", {
@@ -43,11 +41,16 @@ export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", {
 }
 
 /**
- * Joins both outputs in the order in which they are written, forbids core files, limits processes where the shell can
- * (`-u` or `-p`, by shell), and becomes the command.
+ * Joins both outputs in the order in which they are written, forbids core files, is the first to go when memory runs
+ * out, limits processes where the shell can (`-u` or `-p`, by shell), and becomes the command.
  */
-const wrapper =
-  'exec 2>&1; ulimit -c 0; if [ "$0" != 0 ]; then ulimit -u "$0" 2>/dev/null || ulimit -p "$0" 2>/dev/null; fi; exec "$@"'
+const wrapper = [
+  "exec 2>&1",
+  "ulimit -c 0",
+  "{ echo 1000 > /proc/self/oom_score_adj; } 2>/dev/null",
+  'if [ "$0" != 0 ]; then ulimit -u "$0" 2>/dev/null || ulimit -p "$0" 2>/dev/null; fi',
+  'exec "$@"'
+].join("; ")
 
 interface Exit {
   readonly code: number | null
@@ -59,7 +62,6 @@ interface RunningStep {
   readonly exited: Deferred.Deferred<Exit, StepFailed>
   /** Nobody holds the output any more. */
   readonly closed: Deferred.Deferred<void>
-  readonly lines: Queue.Queue<string, Cause.Done>
 }
 
 const stopped = (end: StepFailed["end"], cause?: unknown) =>
@@ -76,7 +78,7 @@ const lowerPriority = (pid: number, niceness: number): void => {
 const start = (
   { argv, directory, environment, user }: StepCommand,
   settings: HostBuilderSettings,
-  lines: RunningStep["lines"]
+  lines: Queue.Queue<string, Cause.Done>
 ): RunningStep => {
   const processesMax = user === null ? "0" : `${settings.processesMax}`
   const child = spawn("/bin/sh", ["-c", wrapper, processesMax, ...argv], {
@@ -90,20 +92,26 @@ const start = (
 
   const exited = Deferred.makeUnsafe<Exit, StepFailed>()
   const closed = Deferred.makeUnsafe<void>()
-  const output = makeOutputLines(settings.lineBytesMax)
+  const output = makeOutputLines(settings.lineLengthMax)
   let outputBytes = 0
+  let outputLines = 0
   child.once("error", (cause) => Deferred.doneUnsafe(exited, Effect.fail(stopped("notStarted", cause))))
   child.once("exit", (code, name) => Deferred.doneUnsafe(exited, Effect.succeed({ code, signal: name })))
   child.stdout?.on("data", (bytes: Uint8Array) => {
+    if (outputBytes > settings.outputBytesMax || outputLines > settings.outputLinesMax) return
+    const complete = output.push(bytes)
     outputBytes += bytes.length
-    if (outputBytes > settings.outputBytesMax) Deferred.doneUnsafe(exited, Effect.fail(stopped("output")))
-    else Queue.offerAllUnsafe(lines, output.push(bytes))
+    outputLines += complete.length
+    Queue.offerAllUnsafe(lines, complete)
+    if (outputBytes > settings.outputBytesMax || outputLines > settings.outputLinesMax) {
+      Deferred.doneUnsafe(exited, Effect.fail(stopped("output")))
+    }
   })
   child.stdout?.once("close", () => {
     Queue.offerAllUnsafe(lines, output.end())
     Deferred.doneUnsafe(closed, Effect.void)
   })
-  return { child, exited, closed, lines }
+  return { child, exited, closed }
 }
 
 /** Ends the group and waits until its leader is reaped. */
@@ -115,40 +123,31 @@ const endGroup = ({ child }: RunningStep): Effect.Effect<void> =>
     child.once("exit", () => resume(Effect.void))
   })
 
-const diskRunsLow = ({ directory, freeBytesMin, diskCheckInterval }: HostBuilderSettings) =>
-  Effect.promise(() => Fs.statfs(directory)).pipe(
-    Effect.flatMap(({ bavail, bsize }) =>
-      bavail * bsize < freeBytesMin ? Effect.fail(stopped("disk")) : Effect.void
-    ),
-    Effect.repeat(Schedule.spaced(diskCheckInterval)),
-    Effect.andThen(Effect.never)
-  )
-
-/** Completes when the command exits with 0. Told all lines and ended its group in any case. @errors StepFailed */
+/** Completes when the command exits with 0. Told all lines and ended its processes in any case. @errors StepFailed */
 export const runStep: (command: StepCommand) => Effect.Effect<void, StepFailed, HostBuilderConfig> =
   Effect.fn("runStep")(function* (command) {
     const settings = yield* HostBuilderConfig
     const lines = yield* Queue.unbounded<string, Cause.Done>()
-    const step = yield* Effect.acquireRelease(
-      Effect.sync(() => start(command, settings, lines)),
-      (started) => Effect.andThen(endGroup(started), command.endStragglers)
-    )
     const telling = yield* Effect.forkChild(
-      Stream.runForEach(Stream.fromQueue(step.lines), (line) => command.onLine(line))
+      Stream.runForEach(Stream.fromQueue(lines), (line) => command.onLine(line))
     )
-    const exit = yield* Effect.exit(
-      Effect.raceAllFirst([
-        Deferred.await(step.exited),
-        Effect.andThen(Effect.sleep(settings.stepTimeout), Effect.fail(stopped("timeout"))),
-        diskRunsLow(settings)
-      ])
+    const [step, exit] = yield* Effect.acquireUseRelease(
+      Effect.sync(() => start(command, settings, lines)),
+      (running) =>
+        Deferred.await(running.exited).pipe(
+          Effect.timeoutOrElse({
+            duration: settings.stepTimeout,
+            orElse: () => Effect.fail(stopped("timeout"))
+          }),
+          Effect.exit,
+          Effect.map((exit) => [running, exit] as const)
+        ),
+      (running) => Effect.andThen(endGroup(running), command.endStragglers)
     )
-    yield* endGroup(step)
-    yield* command.endStragglers
     yield* Deferred.await(step.closed).pipe(Effect.timeoutOption(settings.outputDrainTimeout))
     yield* Effect.sync(() => step.child.stdout?.destroy())
-    yield* Queue.end(step.lines)
+    yield* Queue.end(lines)
     yield* Fiber.join(telling)
     const { code, signal: name } = yield* exit
     if (code !== 0) return yield* new StepFailed({ end: "exit", exitCode: code, signal: name })
-  }, Effect.scoped)
+  })

@@ -1,7 +1,8 @@
 /** From layers to an image: config and manifest as canonical JSON, so that equal images have equal digests (INV-IMG-1). */
+import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
-import type { Digest } from "@starform/domain/ids/Digest"
+import { Digest } from "@starform/domain/ids/Digest"
 import {
   type BlobEntry,
   BlobStore,
@@ -30,6 +31,9 @@ export const hostPlatform = (): ImageContent["platform"] => ({
   os: process.platform
 })
 
+const digestOf = (bytes: Uint8Array): Digest =>
+  Digest.make(`sha256:${createHash("sha256").update(bytes).digest("hex")}`)
+
 /** Digest of the manifest. The blobs of the layers must exist. Idempotent. */
 export const writeImage: (
   content: ImageContent
@@ -48,18 +52,21 @@ export const writeImage: (
       },
       rootfs: { type: "layers", diff_ids: content.layers.map(({ digest }) => digest) }
     }
-    const storedConfig = yield* blobs.putBytes(Buffer.from(canonicalJson(config)))
+    const configBytes = Buffer.from(canonicalJson(config))
     const manifest: OciManifest = {
       schemaVersion: 2,
       mediaType: mediaTypes.manifest,
-      config: { mediaType: mediaTypes.config, digest: storedConfig.digest, size: storedConfig.sizeBytes },
+      config: { mediaType: mediaTypes.config, digest: digestOf(configBytes), size: configBytes.length },
       layers: content.layers.map(({ digest, sizeBytes }) => ({
         mediaType: mediaTypes.layer,
         digest,
         size: sizeBytes
       }))
     }
-    const stored = yield* blobs.putBytes(Buffer.from(canonicalJson(manifest)))
-    return stored.digest
+    const [{ digest }] = yield* Effect.all(
+      [blobs.putBytes(Buffer.from(canonicalJson(manifest))), blobs.putBytes(configBytes)],
+      { concurrency: 2 }
+    )
+    return digest
   }
 )

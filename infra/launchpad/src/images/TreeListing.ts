@@ -4,7 +4,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import type * as Effect from "effect/Effect"
 import type { DiskFull } from "@starform/starbase/storage/BlobStore"
-import { attempt, type TreeUnavailable } from "./TreeErrors.ts"
+import { attempt, refusingUnreadable, type TreeRefused, type TreeUnavailable } from "./TreeErrors.ts"
 
 export interface TreeEntry {
   /** Relative to the root, `/` between names. */
@@ -54,9 +54,9 @@ const walk = async (root: string, wanted: (path: string) => boolean): Promise<Re
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-/** Everything below `root` that is wanted; what is not wanted is not entered either. */
+/** Everything below `root` that is wanted; what is not wanted is not entered either. @errors TreeRefused for a folder that may not be read */
 export const listTree = (
   root: string,
   wanted: (path: string) => boolean = () => true
-): Effect.Effect<ReadonlyArray<TreeEntry>, DiskFull | TreeUnavailable> =>
-  attempt("list", () => walk(root, wanted))
+): Effect.Effect<ReadonlyArray<TreeEntry>, DiskFull | TreeRefused | TreeUnavailable> =>
+  refusingUnreadable(root)(attempt("list", () => walk(root, wanted)))

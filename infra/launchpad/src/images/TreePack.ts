@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { DiskFull } from "@starform/starbase/storage/BlobStore"
 import { containedTarget, isWhiteout } from "./internal/treePath.ts"
-import { attempt, TreeRefused, TreeUnavailable } from "./TreeErrors.ts"
+import { attempt, refusingUnreadable, TreeRefused, TreeUnavailable } from "./TreeErrors.ts"
 import type { TreeEntry } from "./TreeListing.ts"
 
 export interface PackOptions {
@@ -23,25 +23,27 @@ export interface PackOptions {
 
 type PackError = TreeRefused | TreeUnavailable | DiskFull
 
-type PackedEntry = Tar.Entry<DiskFull | TreeUnavailable>
+type PackedEntry = Tar.Entry<PackError>
 
 /** Files up to this size are read whole, several at once. */
 const wholeFileBytesMax = 1024 * 1024
 const filesAtOnce = 16
 const readBytes = 256 * 1024
 
-const openFile = (path: string) =>
+const openFile = (root: string, path: string) =>
   Effect.acquireRelease(
-    attempt("read", () => Fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW)),
+    attempt("read", () => Fs.open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW)).pipe(
+      refusingUnreadable(root)
+    ),
     (handle) => Effect.promise(() => handle.close())
   )
 
-const readFile = (path: string) =>
-  Effect.scoped(Effect.flatMap(openFile(path), (handle) => attempt("read", () => handle.readFile())))
+const readFile = (root: string, path: string) =>
+  Effect.scoped(Effect.flatMap(openFile(root, path), (handle) => attempt("read", () => handle.readFile())))
 
-const streamFile = (path: string): Stream.Stream<Uint8Array, DiskFull | TreeUnavailable> =>
+const streamFile = (root: string, path: string): Stream.Stream<Uint8Array, PackError> =>
   Stream.unwrap(
-    Effect.map(openFile(path), (handle) =>
+    Effect.map(openFile(root, path), (handle) =>
       Stream.paginate(0, (position: number) =>
         Effect.map(
           attempt("read", () => handle.read(Buffer.allocUnsafe(readBytes), 0, readBytes, position)),
@@ -58,7 +60,6 @@ const packed = (options: PackOptions, entry: TreeEntry): Effect.Effect<PackedEnt
   const refuse = (problem: TreeRefused["problem"]) =>
     Effect.fail(new TreeRefused({ path: entry.path, problem }))
   const place = `${options.prefix}/${entry.path}`
-  const source = join(options.root, entry.path)
   const mode = entry.isExecutable ? 0o755 : 0o644
   if (isWhiteout(entry.path)) return refuse("reservedName")
   if (options.ownerUid !== null && entry.ownerUid !== options.ownerUid) return refuse("foreignOwner")
@@ -73,8 +74,12 @@ const packed = (options: PackOptions, entry: TreeEntry): Effect.Effect<PackedEnt
     }
     case "file":
       return entry.sizeBytes <= wholeFileBytesMax
-        ? Effect.map(readFile(source), (bytes): PackedEntry => Tar.file(place, bytes, { mode }))
-        : Effect.succeed(Tar.fileStream(place, entry.sizeBytes, streamFile(source), { mode }))
+        ? Effect.map(readFile(options.root, entry.path), (bytes): PackedEntry =>
+            Tar.file(place, bytes, { mode })
+          )
+        : Effect.succeed(
+            Tar.fileStream(place, entry.sizeBytes, streamFile(options.root, entry.path), { mode })
+          )
   }
 }
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { DiskFull } from "@starform/starbase/storage/BlobStore"
 import { containedTarget, isWhiteout, normalisedPath } from "./internal/treePath.ts"
-import { attempt, TreeRefused, type TreeUnavailable } from "./TreeErrors.ts"
+import { attempt, errnoOf, TreeRefused, type TreeUnavailable } from "./TreeErrors.ts"
 
 export interface UnpackOptions {
   /** Must exist and be empty. */
@@ -45,15 +45,23 @@ export const unpackTree = <E, R>(
     const refuse = (path: string, problem: TreeRefused["problem"]) =>
       Effect.fail(new TreeRefused({ path, problem }))
 
+    const attemptPath = <A>(run: () => Promise<A>): Effect.Effect<A, UnpackError> =>
+      Effect.mapError(attempt("unpack", run), (error) =>
+        error._tag === "TreeUnavailable" && errnoOf(error.cause) === "ENAMETOOLONG"
+          ? new TreeRefused({ path: "", problem: "pathTooLong" })
+          : error
+      )
+
     const makeDirectory = (path: string): Effect.Effect<void, UnpackError> =>
       Effect.suspend(() => {
         const present = seen.get(path)
         if (present === "Directory") return Effect.void
         if (present !== undefined) return refuse(path, "duplicate")
         seen.set(path, "Directory")
+        if (seen.size > options.entriesMax) return refuse("", "tooManyEntries")
         return Effect.andThen(
           makeDirectory(parentOf(path)),
-          attempt("unpack", async () => {
+          attemptPath(async () => {
             await Fs.mkdir(join(root, path))
             await Fs.chmod(join(root, path), 0o755)
             if (owner !== null) await Fs.lchown(join(root, path), owner.uid, owner.gid)
@@ -67,7 +75,7 @@ export const unpackTree = <E, R>(
       content: (handle: Fs.FileHandle) => Effect.Effect<void, E2, R2>
     ) =>
       Effect.acquireUseRelease(
-        attempt("unpack", () => Fs.open(join(root, path), "wx", 0o600)),
+        attemptPath(() => Fs.open(join(root, path), "wx", 0o600)),
         (handle) =>
           Effect.andThen(
             content(handle),
@@ -129,7 +137,7 @@ export const unpackTree = <E, R>(
         Effect.forEach(
           links,
           ({ path, target }) =>
-            attempt("unpack", async () => {
+            attemptPath(async () => {
               await Fs.symlink(target, join(root, path))
               if (owner !== null) await Fs.lchown(join(root, path), owner.uid, owner.gid)
             }),

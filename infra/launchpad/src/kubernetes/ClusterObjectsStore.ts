@@ -12,6 +12,7 @@ import type { JsonObject } from "./JsonValue.ts"
 import * as ObjectDeletion from "./ObjectDeletion.ts"
 import * as ObjectOperations from "./ObjectOperations.ts"
 import { changesFrom, keyOf, ObjectStore } from "./ObjectStore.ts"
+import type { ResourceType } from "./kinds/ResourceType.ts"
 import * as ResourceTypes from "./ResourceTypes.ts"
 import * as Selectors from "./Selectors.ts"
 import * as Statuses from "./Statuses.ts"
@@ -19,7 +20,10 @@ import * as Statuses from "./Statuses.ts"
 /** Owner of the fields that controllers write. */
 const manager = "launchpad-controllers"
 
-const typeOf = (resource: string): Effect.Effect<ResourceTypes.ResourceType, ApiStatus> => {
+/** A controller that writes a field which its kind does not have is wrong. */
+const writing = { manager, fieldValidation: "Strict", dryRun: false } as const
+
+const typeOf = (resource: string): Effect.Effect<ResourceType, ApiStatus> => {
   const type = ResourceTypes.find(resource)
   return type === undefined ? Effect.fail(Statuses.unknownPath()) : Effect.succeed(type)
 }
@@ -69,7 +73,7 @@ export const layer: Layer.Layer<ClusterObjects, never, ObjectStore> = Layer.effe
         const content = object as KubernetesObject
         const namespace = type.namespaced ? content.metadata.namespace : undefined
         const written = yield* Effect.fromResult(
-          ObjectOperations.create(store, type, namespace, content, { manager, dryRun: false, nowMs })
+          ObjectOperations.create(store, type, namespace, content, { ...writing, nowMs })
         )
         return written.object
       }),
@@ -84,8 +88,7 @@ export const layer: Layer.Layer<ClusterObjects, never, ObjectStore> = Layer.effe
         if (wanted === undefined) return Option.some(before)
         const written = yield* Effect.fromResult(
           ObjectOperations.update(store, place, wanted as JsonObject, {
-            manager,
-            dryRun: false,
+            ...writing,
             nowMs,
             ...options
           })

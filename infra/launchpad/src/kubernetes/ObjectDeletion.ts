@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import type { ApiStatus } from "./ApiStatus.ts"
 import type { KubernetesObject } from "./ClusterObjects.ts"
 import { isObject } from "./JsonValue.ts"
+import type { ResourceType } from "./kinds/ResourceType.ts"
 import { get, type Place, placeKey, timestamp } from "./ObjectOperations.ts"
 import type { ObjectStore } from "./ObjectStore.ts"
 import * as ResourceTypes from "./ResourceTypes.ts"
@@ -33,7 +34,7 @@ export const foregroundFinalizer = "foregroundDeletion"
 const defaultGraceSeconds = 30
 
 export interface OwnedObject {
-  readonly type: ResourceTypes.ResourceType
+  readonly type: ResourceType
   readonly object: KubernetesObject
 }
 
@@ -46,17 +47,13 @@ export const ownedBy = (store: Store, uid: string): ReadonlyArray<OwnedObject> =
       .map((object) => ({ type, object }))
   )
 
-const placeOf = (type: ResourceTypes.ResourceType, object: KubernetesObject): Place => ({
+const placeOf = (type: ResourceType, object: KubernetesObject): Place => ({
   type,
   namespace: object.metadata.namespace,
   name: object.metadata.name
 })
 
-const graceOf = (
-  type: ResourceTypes.ResourceType,
-  object: KubernetesObject,
-  options: DeleteOptions
-): number => {
+const graceOf = (type: ResourceType, object: KubernetesObject, options: DeleteOptions): number => {
   if (type.kind !== "Pod") return 0
   const spec = isObject(object["spec"]) ? object["spec"] : {}
   if (typeof spec["nodeName"] !== "string" || spec["nodeName"] === "") return 0
@@ -84,7 +81,7 @@ const mark = (
     ...object.metadata,
     ...(generation === undefined || known !== undefined ? {} : { generation: generation + 1 }),
     deletionTimestamp: timestamp(nowMs + graceSeconds * 1000),
-    deletionGracePeriodSeconds: graceSeconds,
+    ...(place.type.kind === "Namespace" ? {} : { deletionGracePeriodSeconds: graceSeconds }),
     ...(finalizers.length === 0 ? {} : { finalizers })
   }
   const status =

@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import { isObject, type JsonObject } from "./JsonValue.ts"
 import type { KubernetesObject } from "./ClusterObjects.ts"
-import type { ResourceType } from "./ResourceTypes.ts"
+import type { ResourceType } from "./kinds/ResourceType.ts"
 
 export type Predicate = (object: KubernetesObject) => boolean
 

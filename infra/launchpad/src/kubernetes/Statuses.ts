@@ -1,11 +1,11 @@
 /** The answers of `ApiStatus` in Kubernetes' own words. */
 import { ApiStatus, type StatusCause } from "./ApiStatus.ts"
-import type { ResourceType } from "./ResourceTypes.ts"
+import type { ResourceType } from "./kinds/ResourceType.ts"
 
 const qualified = (type: ResourceType): string =>
   type.group === "" ? type.plural : `${type.plural}.${type.group}`
 
-const qualifiedKind = (type: ResourceType): string =>
+const qualifiedKind = (type: Pick<ResourceType, "kind" | "group">): string =>
   type.group === "" ? type.kind : `${type.kind}.${type.group}`
 
 const details = (type: ResourceType, name: string) => ({
@@ -70,8 +70,20 @@ export const methodNotAllowed = () =>
     details: {}
   })
 
-export const unsupportedMediaType = (text: string) =>
-  new ApiStatus({ code: 415, reason: "UnsupportedMediaType", text, details: {} })
+export const unsupportedMediaType = (accepted: string) =>
+  new ApiStatus({
+    code: 415,
+    reason: "UnsupportedMediaType",
+    text: `the body of the request was in an unknown format - accepted media types include: ${accepted}`
+  })
+
+export const unsupportedPatchType = () =>
+  new ApiStatus({
+    code: 415,
+    reason: "UnsupportedMediaType",
+    text: "415: Unsupported Media Type",
+    details: {}
+  })
 
 export const expired = (text: string) => new ApiStatus({ code: 410, reason: "Expired", text })
 
@@ -82,7 +94,11 @@ export const tooLarge = (limit: number) =>
     text: `Request entity too large: limit is ${limit}`
   })
 
-export const invalid = (type: ResourceType, name: string, causes: ReadonlyArray<StatusCause>) => {
+export const invalid = (
+  type: Pick<ResourceType, "kind" | "group">,
+  name: string,
+  causes: ReadonlyArray<StatusCause>
+) => {
   const lines = causes.map(({ field, message }) => `${field}: ${message}`)
   const all = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`
   return new ApiStatus({
@@ -135,11 +151,12 @@ export const conflict = (text: string, causes: ReadonlyArray<StatusCause>) =>
   new ApiStatus({ code: 409, reason: "Conflict", text, details: { causes } })
 
 /** A patch that can be read but not applied. */
-export const unprocessable = (text: string) =>
+export const unprocessable = () =>
   new ApiStatus({
     code: 422,
     reason: "Invalid",
-    text: `the server rejected our request due to an error in our request: ${text}`
+    text: "the server rejected our request due to an error in our request",
+    details: {}
   })
 
 /** `sendInitialEvents` asks for a match rule. */
@@ -148,7 +165,7 @@ export const initialEventsNeedMatch = () =>
     code: 422,
     reason: "Invalid",
     text:
-      'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: ' +
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: ' +
       "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
     details: {
       group: "meta.k8s.io",
@@ -157,28 +174,48 @@ export const initialEventsNeedMatch = () =>
         {
           reason: "FieldValueForbidden",
           message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-          field: "sendInitialEvents"
+          field: "resourceVersionMatch"
         }
       ]
     }
   })
 
-/** An apply with a field that the kind does not have. */
-export const undeclaredField = (
-  target: {
-    readonly type: ResourceType
-    readonly namespace: string | undefined
-    readonly name: string | undefined
-  },
-  field: string
-) => {
-  const { type, namespace, name } = target
-  const place = namespace === undefined ? (name ?? "") : `${namespace}/${name ?? ""}`
+export interface AppliedTarget {
+  readonly type: ResourceType
+  readonly namespace: string | undefined
+  readonly name: string
+}
+
+/** An apply with something in it that the kind does not have. */
+export const notTyped = ({ type, namespace, name }: AppliedTarget, problem: string) => {
+  const place = namespace === undefined ? `/${name}` : `${namespace}/${name}`
   return new ApiStatus({
     code: 500,
     reason: "",
-    text:
-      `failed to create typed patch object (${place}; ${type.group}/${type.version}, Kind=${type.kind}): ` +
-      `${field}: field not declared in schema`
+    text: `failed to create typed patch object (${place}; ${type.group}/${type.version}, Kind=${type.kind}): ${problem}`
   })
 }
+
+/** A body that is of the kind but cannot be read as one. */
+export const notHandled = (type: ResourceType, problem: string) =>
+  badRequest(`${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: ${problem}`)
+
+export const notAcceptable = (available: string) =>
+  new ApiStatus({
+    code: 406,
+    reason: "NotAcceptable",
+    text: `406: Not Acceptable\n\nAvailable representations: ${available}`,
+    details: {}
+  })
+
+/** A list at a version that is still to come. */
+export const versionTooLarge = (wanted: string, current: number) =>
+  new ApiStatus({
+    code: 504,
+    reason: "Timeout",
+    text: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    details: {
+      causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+      retryAfterSeconds: 1
+    }
+  })

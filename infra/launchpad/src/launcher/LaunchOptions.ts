@@ -9,15 +9,18 @@ export interface LaunchOptions {
   readonly sample: boolean
   /** First of the ports; see `LaunchPorts`. */
   readonly portBase: number
+  /** Where state is kept; `null` is `.starform` in the checkout. */
+  readonly state: string | null
 }
 
-export const defaults: LaunchOptions = { ephemeral: false, sample: true, portBase: 4000 }
+export const defaults: LaunchOptions = { ephemeral: false, sample: true, portBase: 4000, state: null }
 
-export const usage = `npm start -- [--ephemeral] [--no-sample] [--port-base N]
+export const usage = `npm start -- [--ephemeral] [--no-sample] [--port-base N] [--state FOLDER]
 
   --ephemeral     keep no state: everything is removed at the end
   --no-sample     do not push the bundled sample app on first start
   --port-base N   first of six ports in a row (default ${defaults.portBase})
+  --state FOLDER  keep the state there (default .starform)
 `
 
 /** The words after \`npm start --\` make no sense. */
@@ -51,6 +54,14 @@ export const parse = (words: ReadonlyArray<string>): Result.Result<LaunchOptions
           return Result.fail(new UnknownOption({ option, problem }))
         }
         options = { ...options, portBase }
+        break
+      }
+      case "--state": {
+        const state = attached ?? words[++i] ?? ""
+        if (state === "") {
+          return Result.fail(new UnknownOption({ option, problem: "needs the name of a folder" }))
+        }
+        options = { ...options, state }
         break
       }
       default:

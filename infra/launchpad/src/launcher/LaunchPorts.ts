@@ -1,6 +1,8 @@
 /** Which port is whose, and whether it is free. */
 import { createServer } from "node:net"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 
 export interface LaunchPorts {
@@ -53,4 +55,13 @@ export const check = (ports: LaunchPorts): Effect.Effect<void, PortTaken> =>
         free ? Effect.void : Effect.fail(new PortTaken({ name, port }))
       ),
     { discard: true }
+  )
+
+/** How long the parts of a killed start may take to end. */
+const patience = Duration.seconds(30)
+
+/** As `check`, but waits for ports that may become free. */
+export const checkPatiently = (ports: LaunchPorts): Effect.Effect<void, PortTaken> =>
+  check(ports).pipe(
+    Effect.retry({ schedule: Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: patience })) })
   )

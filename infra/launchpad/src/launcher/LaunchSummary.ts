@@ -1,5 +1,6 @@
 /** What a person is told once everything runs. Pure. */
 import type { LaunchPorts } from "./LaunchPorts.ts"
+import { seconds } from "./Progress.ts"
 
 export interface LaunchFacts {
   readonly ports: LaunchPorts
@@ -14,10 +15,15 @@ export interface LaunchFacts {
   readonly notes: ReadonlyArray<string>
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+/** Of every service of a project; the token is in it, so that git asks for nothing. */
+export const remoteOf = (
+  ports: LaunchPorts,
+  token: string,
+  names: { readonly workspace: string; readonly project: string }
+): string => `http://starform:${token}@127.0.0.1:${ports.api}/git/${names.workspace}/${names.project}`
 
 export const render = (facts: LaunchFacts): string => {
-  const { ports, workspace, project, token } = facts
+  const { ports, project, token } = facts
   const sample =
     facts.sampleHost === null
       ? []
@@ -25,7 +31,7 @@ export const render = (facts: LaunchFacts): string => {
           `  Sample app   http://${facts.sampleHost}:${ports.gateway}`,
           `               curl -H 'Host: ${facts.sampleHost}' http://127.0.0.1:${ports.gateway}`
         ]
-  const remote = `http://starform:${token}@127.0.0.1:${ports.api}/git/${workspace}/${project}`
+  const remote = remoteOf(ports, token, facts)
   return [
     "",
     `Starform is ready (${seconds(facts.readyMs)}).`,

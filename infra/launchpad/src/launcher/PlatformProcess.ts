@@ -1,11 +1,13 @@
-/** One Node process of the platform: started in a process group of its own, logged to a file, ended by its scope. */
+/**
+ * One Node process of the platform: started in a process group of its own, logged to a file, ended by its scope, and by
+ * itself when this process is gone without a word (it holds the other end of the child's standard input).
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as HttpClient from "effect/http/HttpClient"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -39,8 +41,8 @@ export interface ProcessSpec {
   /** All of its environment. */
   readonly env: Readonly<Record<string, string | Redacted.Redacted<string>>>
   readonly logFile: string
-  /** Answered with 2xx once the process is ready. */
-  readonly readyUrl: string
+  /** Succeeds once the process is ready; asked again until then. */
+  readonly ready: Effect.Effect<unknown, unknown>
 }
 
 export interface PlatformProcess {
@@ -58,7 +60,9 @@ const clear = (env: ProcessSpec["env"]): Record<string, string> =>
     ])
   )
 
-const nodeFlags = ["--disable-warning=ExperimentalWarning", "--enable-source-maps"]
+const endWithParent = new URL("./internal/endWithParent.ts", import.meta.url).href
+
+const nodeFlags = ["--disable-warning=ExperimentalWarning", "--import", endWithParent]
 
 const start = (spec: ProcessSpec) =>
   Effect.sync(() => {
@@ -66,7 +70,7 @@ const start = (spec: ProcessSpec) =>
     const child = spawn(process.execPath, [...nodeFlags, spec.program], {
       env: clear(spec.env),
       detached: true,
-      stdio: ["ignore", log, log]
+      stdio: ["pipe", log, log]
     })
     closeSync(log)
     const exit = Deferred.makeUnsafe<string>()
@@ -109,22 +113,19 @@ const lastLines = Effect.fnUntraced(
   Effect.orElseSucceed((): Array<string> => [])
 )
 
-const answers = (url: string) =>
-  HttpClient.get(url).pipe(
-    Effect.filterOrFail((response) => response.status < 300),
+const readyPause = Duration.millis(25)
+
+const untilReady = (ready: ProcessSpec["ready"]) =>
+  ready.pipe(
     Effect.timeout("2 seconds"),
-    Effect.retry({ schedule: Schedule.spaced("50 millis") }),
-    Effect.asVoid
+    Effect.retry({ schedule: Schedule.spaced(readyPause) }),
+    Effect.orDie
   )
 
 /** Answers when the process is ready. It ends with the scope. */
 export const launch = Effect.fnUntraced(function* (
   spec: ProcessSpec
-): Effect.fn.Return<
-  PlatformProcess,
-  ProcessEnded,
-  Scope.Scope | FileSystem.FileSystem | HttpClient.HttpClient
-> {
+): Effect.fn.Return<PlatformProcess, ProcessEnded, Scope.Scope | FileSystem.FileSystem> {
   const running = yield* Effect.acquireRelease(start(spec), end)
   const fail = (how: string) =>
     Effect.flatMap(lastLines(spec.logFile, 15), (lines) =>
@@ -135,17 +136,12 @@ export const launch = Effect.fnUntraced(function* (
     Effect.flatMap(fail),
     Effect.provideService(FileSystem.FileSystem, fs)
   )
-  yield* answers(spec.readyUrl).pipe(
+  yield* untilReady(spec.ready).pipe(
     Effect.timeoutOrElse({
       duration: readyPatience,
       orElse: () => fail(`did not answer within ${Duration.toSeconds(readyPatience)} s`)
     }),
-    Effect.raceFirst(ended),
-    Effect.catchTags({
-      HttpClientError: Effect.die,
-      TimeoutError: Effect.die,
-      NoSuchElementError: Effect.die
-    })
+    Effect.raceFirst(ended)
   )
   return { name: spec.name, pid: running.child.pid ?? 0, ended }
 })

@@ -1,5 +1,4 @@
 /** The bundled sample, pushed like anybody's app: a repository of its own, one commit, one `git push`. */
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -19,8 +18,8 @@ export class SampleFailed extends Schema.TaggedError<SampleFailed>()("SampleFail
 }
 
 /** Nothing of the person's git configuration, and none of the platform's environment. */
-const environment = (home: string) => ({
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+const environment = (home: string, searchPath: string) => ({
+  PATH: searchPath,
   HOME: home,
   LANG: "C.UTF-8",
   GIT_CONFIG_NOSYSTEM: "1",
@@ -36,7 +35,7 @@ export interface SampleSpec {
   readonly source: string
   /** Made anew; holds the repository. */
   readonly directory: string
-  /** Path of git's own program directory is found through this PATH. */
+  /** `PATH` that git is found in. */
   readonly searchPath: string
   /** Remote with the token in it. */
   readonly remote: Redacted.Redacted<string>
@@ -49,7 +48,7 @@ export const push = Effect.fnUntraced(function* (
 ) {
   const fs = yield* FileSystem.FileSystem
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-  const env = { ...environment(spec.directory), PATH: spec.searchPath }
+  const env = environment(spec.directory, spec.searchPath)
 
   const git = (step: string, args: ReadonlyArray<string>, tell: typeof onLine) =>
     Effect.gen(function* () {
@@ -84,6 +83,3 @@ export const push = Effect.fnUntraced(function* (
   yield* git("git commit", ["commit", "--quiet", "--message=Hello from Starform"], quietly)
   yield* git("git push", ["push", Redacted.value(spec.remote), "main"], onLine)
 })
-
-/** Where the sample's repository is, below the state folder. */
-export const directoryIn = (state: string): string => join(state, "sample")

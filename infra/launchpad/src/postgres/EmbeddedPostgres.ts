@@ -104,7 +104,11 @@ const openDatabase = Effect.fnUntraced(function* (port: number, password: Redact
   yield* Effect.mapError(create, failed("database"))
 }, Effect.scoped)
 
-/** Starts a server; it stops when the scope closes. */
+/**
+ * Starts a server; it stops when the scope closes.
+ *
+ * @errors see `PostgresStartError`; each message says what a person can do or look at.
+ */
 export const make = Effect.fn("EmbeddedPostgres.make")(function* (
   given: Options
 ): Effect.fn.Return<EmbeddedPostgres["Service"], PostgresStartError, FileSystem.FileSystem | Scope.Scope> {
@@ -149,12 +153,6 @@ export const make = Effect.fn("EmbeddedPostgres.make")(function* (
     ended: server.ended
   }
 })
-
-/** @errors see `PostgresStartError`; each message says what a person can do or look at. */
-export const layer = (
-  options: Options
-): Layer.Layer<EmbeddedPostgres, PostgresStartError, FileSystem.FileSystem> =>
-  Layer.effect(EmbeddedPostgres)(make(options))
 
 const testPrefix = "starform-postgres-"
 

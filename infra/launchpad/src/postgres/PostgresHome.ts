@@ -21,6 +21,8 @@ import { mayEnter, type PostgresUser } from "./PostgresUser.ts"
 
 const Owner = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startMark: Schema.String }))
 
+const claimFile = "owner.json"
+
 /** Polling of another process's end. */
 const endPollInterval = "50 millis"
 
@@ -38,7 +40,7 @@ const livingOwner = Effect.fnUntraced(function* (file: string) {
 /** Claims the directory for this process until the scope closes (INV-PG-1). */
 export const claim = Effect.fn("PostgresHome.claim")(function* (directory: string) {
   const fs = yield* FileSystem.FileSystem
-  const file = join(directory, "owner.json")
+  const file = join(directory, claimFile)
   const text = yield* Schema.encodeEffect(Owner)({
     pid: process.pid,
     startMark: yield* startMark(process.pid)
@@ -61,9 +63,17 @@ export const claim = Effect.fn("PostgresHome.claim")(function* (directory: strin
   )
 })
 
+/** The living process that has claimed the directory. */
+export const ownerOf = (directory: string) => livingOwner(join(directory, claimFile))
+
 /** Whether a living process has claimed the directory. */
-export const isClaimed = (directory: string) =>
-  Effect.map(livingOwner(join(directory, "owner.json")), (pid) => pid !== undefined)
+export const isClaimed = (directory: string) => Effect.map(ownerOf(directory), (pid) => pid !== undefined)
+
+/** Whether there is a claim, of a living process or of one that was killed. */
+export const hasClaim = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* fs.exists(join(directory, claimFile))
+})
 
 /** Removes a directory that nobody has claimed, its home with it, after stopping a server that was left behind. */
 export const discard = Effect.fn("PostgresHome.discard")(function* (

@@ -62,17 +62,19 @@ export const withBuilder = <A, E, R>(run: Effect.Effect<A, E, R>, settings: Sett
     Effect.provide(run, builderIn(folder, settings), { local: true })
   )
 
-/** Texts by path; a text that begins with `#!` makes an executable, a number makes that many bytes. */
-export type SourceFiles = Readonly<Record<string, string | number>>
+/** Texts by path; a text that begins with `#!` makes an executable, a number that many bytes, `null` an empty folder. */
+export type SourceFiles = Readonly<Record<string, string | number | null>>
+
+const sourceEntry = ([path, content]: readonly [string, string | number | null]) => {
+  if (content === null) return Tar.directory(path)
+  if (typeof content === "number") return Tar.file(path, new Uint8Array(content))
+  return Tar.file(path, content, { mode: content.startsWith("#!") ? 0o755 : 0o644 })
+}
 
 export const putSource = (files: SourceFiles, links: Readonly<Record<string, string>> = {}) =>
   Effect.flatMap(BlobStore, (blobs) =>
     Stream.fromIterable([
-      ...Object.entries(files).map(([path, text]) =>
-        typeof text === "number"
-          ? Tar.file(path, new Uint8Array(text))
-          : Tar.file(path, text, { mode: text.startsWith("#!") ? 0o755 : 0o644 })
-      ),
+      ...Object.entries(files).map(sourceEntry),
       ...Object.entries(links).map(([path, target]) => Tar.symlink(path, target))
     ]).pipe(
       Stream.pipeThroughChannelOrFail(Tar.encode()),
@@ -120,9 +122,9 @@ export const built = Effect.fnUntraced(function* (files: SourceFiles, fields: Pa
   return yield* builds.await(yield* submitted(files, fields))
 })
 
-/** Builds what must not succeed and gives the failure. */
-export const failure = Effect.fnUntraced(function* (files: SourceFiles, fields: Partial<BuildSpec> = {}) {
-  const error = yield* Effect.flip(built(files, fields))
+/** The failure of a build that must not succeed. */
+export const failureOf = Effect.fnUntraced(function* (handle: BuildHandle) {
+  const error = yield* Effect.flip(Effect.flatMap(BuildService, (builds) => builds.await(handle)))
   return error._tag === "BuildFailed" ? error : yield* Effect.die(error)
 })
 
@@ -144,4 +146,35 @@ export const eventually = <E, R>(
         return yield* Effect.die(new Error(`not in time: ${shown()}`))
       yield* Effect.sleep("10 millis")
     }
+  })
+
+/** Runs with the builder of a folder; what is run later with the same folder has the next process's builder. */
+export const withBuilderIn = <A, E, R>(
+  folder: string,
+  run: Effect.Effect<A, E, R>,
+  settings: Settings = {}
+) => Effect.provide(run, builderIn(folder, settings), { local: true })
+
+/** A source whose build is this shell text. */
+export const scripted = (build: string): SourceFiles => ({
+  "starform.json": JSON.stringify({ build, processes: { web: "node x" } })
+})
+
+/** Completes when the build has printed this line. */
+export const printed = (handle: BuildHandle, line: string) =>
+  Effect.flatMap(BuildService, (builds) =>
+    Stream.runDrain(builds.logs(handle, 1).pipe(Stream.takeUntil(({ text }) => text === line)))
+  )
+
+/** Processes in whose environment a build's mark is, zombies aside. */
+export const markedProcesses = (mark: string) =>
+  Effect.promise(async (): Promise<ReadonlyArray<string>> => {
+    const pids = (await Fs.readdir("/proc")).filter((name) => /^\d+$/.test(name))
+    const found = await Promise.all(
+      pids.map(async (pid) => {
+        const environment = await Fs.readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")
+        return environment.includes(`STARFORM_BUILD_MARK=${mark}`) ? [pid] : []
+      })
+    )
+    return found.flat()
   })

@@ -50,6 +50,9 @@ const refused: ReadonlyArray<readonly [string, ReadonlyArray<Tar.Entry>, string]
   ["a folder where a file is", [Tar.file("a", "y"), Tar.file("a/b", "y")], "duplicate"],
   ["a file through a link", [Tar.symlink("a", "."), Tar.file("a/b", "y")], "duplicate"],
   ["too many entries", Array.from({ length: 101 }, (_, n) => Tar.file(`f${n}`, "")), "tooManyEntries"],
+  ["too many folders", Array.from({ length: 101 }, (_, n) => Tar.directory(`d${n}`)), "tooManyEntries"],
+  ["a name that no file system takes", [Tar.file("n".repeat(300), "x")], "pathTooLong"],
+  ["a path that no system call takes", [Tar.file(`${"n/".repeat(2500)}x`, "x")], "tooManyEntries"],
   ["too many bytes", [Tar.file("a", new Uint8Array(1_000_001))], "tooManyBytes"]
 ]
 

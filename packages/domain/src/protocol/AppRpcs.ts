@@ -26,15 +26,19 @@ export type AppRef = typeof AppRef.Type
 export const AppStatus = Schema.Struct({
   appId: AppId,
   hostnames: Schema.Array(Hostname),
+  /** Where people reach each of the host names, scheme and port included. */
+  urls: Schema.Array(Schema.String),
   /** The release that is live, as last observed; `null` before the first. */
   live: Schema.NullOr(Release),
   /** The newest deploy, ended or not. */
   deploy: Schema.NullOr(Deploy),
   observed: Schema.NullOr(
     Schema.Struct({
+      /** Of the release that is live; otherwise of the one that is being rolled out or was given up. */
+      isOfLive: Schema.Boolean,
       phase: ObservedPhase,
-      reason: Schema.NullOr(ObservedReason),
-      processes: Schema.Array(ObservedProcess),
+      reason: Schema.NullOr(Schema.toType(ObservedReason)),
+      processes: Schema.Array(Schema.toType(ObservedProcess)),
       /** When this observation began; an unchanged one is not repeated. */
       sinceMs: Schema.Int
     })

@@ -1,4 +1,4 @@
-/** Public RPCs on clusters and on the inside of entities: operators only. */
+/** Public RPCs on clusters and on the inside of entities. All but `ListClusters` are for operators only. */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
@@ -42,13 +42,29 @@ const GetCluster = Rpc.make("GetCluster", {
   error: ReadError
 })
 
+export const ClusterName = Schema.Struct({ id: ClusterId, name: Slug, region: Schema.String })
+export type ClusterName = typeof ClusterName.Type
+
+/** Every cluster for an operator; for a token, the clusters that its workspace's projects are on. */
+const ListClusters = Rpc.make("ListClusters", { success: Schema.Array(ClusterName), error: ReadError })
+
 export const EntityType = Schema.Literals(["App", "Cluster", "Tenant"])
 export type EntityType = typeof EntityType.Type
 
-/** State as stored, secrets as ciphertext. `sequence` asks for the state after that event; `null` is now. */
+/** `state` is an entity's state after the event `sequence`, as JSON. */
+export const EntitySnapshot = Schema.Struct({ sequence: Schema.Int, state: Schema.Unknown })
+export type EntitySnapshot = typeof EntitySnapshot.Type
+
+/** Highest sequence that an event can have. */
+export const sequenceMax = 2 ** 31 - 1
+
+const sequenceFrom = (minimum: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum: sequenceMax }))
+
+/** State without anything sealed or hashed. `sequence` asks for the state after that event; `null` is now. */
 const InspectEntity = Rpc.make("InspectEntity", {
-  payload: { type: EntityType, id: Schema.String, sequence: Schema.NullOr(Schema.Int) },
-  success: Schema.Struct({ sequence: Schema.Int, state: Schema.Unknown }),
+  payload: { type: EntityType, id: Schema.String, sequence: Schema.NullOr(sequenceFrom(1)) },
+  success: EntitySnapshot,
   error: ReadError
 })
 
@@ -61,9 +77,17 @@ export const JournalEntry = Schema.Struct({
 })
 export type JournalEntry = typeof JournalEntry.Type
 
-/** Oldest first, after `afterSequence`, at most `limit` (1–500). */
+/** Largest page of a journal. */
+export const journalPageMax = 500
+
+/** Oldest first, after `afterSequence`, at most `limit` (1–`journalPageMax`); without anything sealed or hashed. */
 const ReadJournal = Rpc.make("ReadJournal", {
-  payload: { type: EntityType, id: Schema.String, afterSequence: Schema.Int, limit: Schema.Int },
+  payload: {
+    type: EntityType,
+    id: Schema.String,
+    afterSequence: sequenceFrom(0),
+    limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: journalPageMax }))
+  },
   success: Schema.Array(JournalEntry),
   error: ReadError
 })
@@ -71,6 +95,7 @@ const ReadJournal = Rpc.make("ReadJournal", {
 export class ClusterRpcs extends RpcGroup.make(
   RegisterCluster,
   GetCluster,
+  ListClusters,
   InspectEntity,
   ReadJournal
 ).middleware(Authentication) {}

@@ -1,6 +1,7 @@
 /** Everything that a person or a program can ask of Starform, as one group: what `/rpc` serves and a client calls. */
 import { AppRpcs } from "./AppRpcs.ts"
+import { BuildLogRpcs } from "./BuildLogRpcs.ts"
 import { ClusterRpcs } from "./ClusterRpcs.ts"
 import { TenantRpcs } from "./TenantRpcs.ts"
 
-export const PublicRpcs = TenantRpcs.merge(AppRpcs, ClusterRpcs)
+export const PublicRpcs = TenantRpcs.merge(AppRpcs, BuildLogRpcs, ClusterRpcs)

@@ -3,6 +3,7 @@ import type { DesiredApp, DesiredProcess } from "@starform/domain/desired/Desire
 import type {
   V1Container,
   V1Deployment,
+  V1EnvVar,
   V1PodSecurityContext,
   V1Probe,
   V1SecurityContext
@@ -70,12 +71,21 @@ const listening = (
   app: DesiredApp,
   port: number,
   settings: ManifestSettings
-): Pick<V1Container, "env" | "ports" | "lifecycle" | "startupProbe"> => ({
+): Pick<V1Container, "ports" | "lifecycle" | "startupProbe"> => ({
   ports: [{ name: portName, containerPort: port, protocol: "TCP" }],
-  env: [{ name: "PORT", value: String(port) }],
   lifecycle: { preStop: { sleep: { seconds: Math.ceil(Duration.toSeconds(settings.preStopWait)) } } },
   ...probes(app)
 })
+
+/** What a process may know of itself. Comes after `envFrom`: an app's variables cannot say otherwise. */
+const identity = (app: DesiredApp, port: number | null): ReadonlyArray<V1EnvVar> => [
+  { name: "STARFORM_PROJECT", value: app.projectSlug },
+  { name: "STARFORM_ENVIRONMENT", value: app.environment },
+  { name: "STARFORM_SERVICE", value: app.serviceName },
+  { name: "STARFORM_RELEASE_ID", value: app.releaseId },
+  { name: "STARFORM_GIT_COMMIT", value: app.provenance.gitSha },
+  ...(port === null ? [] : [{ name: "PORT", value: String(port) }])
+]
 
 const container = (app: DesiredApp, process: DesiredProcess, settings: ManifestSettings): V1Container => {
   const resources = {
@@ -91,6 +101,7 @@ const container = (app: DesiredApp, process: DesiredProcess, settings: ManifestS
       { configMapRef: { name: configName(app) } },
       { secretRef: { name: secretName(ownVarGroupId(app)) } }
     ],
+    env: [...identity(app, process.containerPort)],
     resources: { requests: resources, limits: resources },
     securityContext: containerSecurity,
     ...(process.containerPort === null ? {} : listening(app, process.containerPort, settings))

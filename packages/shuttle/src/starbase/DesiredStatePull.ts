@@ -35,7 +35,10 @@ const make = Effect.gen(function* () {
   const take = Effect.gen(function* () {
     const held = yield* holder.current
     const started = yield* Clock.currentTimeMillis
-    const answer = yield* client.pull({ known: acceptDelta ? (held?.revision ?? null) : null, acceptDelta })
+    /** The first answer is wanted at once: until then nobody knows whether what is held is of today. */
+    const wait = Latch.isOpen(contacted) ? settings.pullWait : Duration.zero
+    const known = acceptDelta ? (held?.revision ?? null) : null
+    const answer = yield* client.pull({ known, acceptDelta, wait })
     yield* Latch.open(contacted)
     failures = 0
     if (Option.isSome(answer)) {
@@ -45,6 +48,7 @@ const make = Effect.gen(function* () {
       yield* Effect.logDebug("Holding a new document", { revision: next.revision })
       return
     }
+    if (Duration.isZero(wait)) return
     const waited = Duration.millis((yield* Clock.currentTimeMillis) - started)
     const isEarly = Duration.isLessThan(waited, Duration.divideUnsafe(settings.pullWait, 2))
     earlyAnswers = isEarly ? earlyAnswers + 1 : 0

@@ -37,12 +37,14 @@ export interface Pull {
   readonly known: Revision.Revision | null
   /** False asks for the whole document instead of a delta. */
   readonly acceptDelta: boolean
+  /** How long Starbase may hold the answer back; 0–30 s. */
+  readonly wait: Duration.Duration
 }
 
 export class StarbaseClient extends Context.Service<
   StarbaseClient,
   {
-    /** Waits at Starbase up to `pullWait`; `None` when nothing is newer. */
+    /** Waits at Starbase up to `wait`; `None` when nothing is newer. */
     readonly pull: (
       pull: Pull
     ) => Effect.Effect<Option.Option<DesiredState>, ExchangeError | DocumentMalformed | FormatTooNew>
@@ -124,17 +126,16 @@ const make = Effect.gen(function* () {
       Stream.mkString
     )
 
-  const pull = Effect.fn("StarbaseClient.pull")(function* ({ acceptDelta, known }: Pull) {
-    const seconds = Math.floor(Duration.toSeconds(settings.pullWait))
+  const pull = Effect.fn("StarbaseClient.pull")(function* ({ acceptDelta, known, wait }: Pull) {
     const request = HttpClientRequest.get(`${base}/desired-state`, {
       acceptJson: true,
       headers: {
         ...(known === null ? {} : { "if-none-match": `"${known}"` }),
         ...(acceptDelta ? {} : { "accept-delta": "no" }),
-        prefer: `wait=${seconds}`
+        prefer: `wait=${Math.floor(Duration.toSeconds(wait))}`
       }
     })
-    const limit = Duration.sum(settings.pullWait, settings.pullMargin)
+    const limit = Duration.sum(wait, settings.pullMargin)
     return yield* exchange("desired-state", request, limit, (response) =>
       response.status === 304
         ? Effect.as(response.text.pipe(Effect.mapError(unreachable("desired-state"))), Option.none())

@@ -71,6 +71,25 @@ const live = <A, E>(
 ) => Effect.scoped(effect).pipe(Effect.provide(NodeServices.layer))
 
 describe("DesiredStatePull", () => {
+  it.live("wants its first answer at once, whatever is held, and waits from then on", () =>
+    live(
+      Effect.gen(function* () {
+        const before = yield* running([json(200, encode(first)), silence])
+        yield* before.holds(first.revision)
+        const { holds, server } = yield* running([status(304), silence], before.folder)
+        yield* holds(first.revision)
+        yield* eventually(
+          () => server.received.length === 2,
+          () => server.received.length
+        )
+        assert.deepStrictEqual(
+          server.received.map(({ headers }) => headers["prefer"]),
+          ["wait=0", "wait=1"]
+        )
+      })
+    )
+  )
+
   it.live("takes the whole, then each delta as soon as Starbase answers", () =>
     live(
       Effect.gen(function* () {

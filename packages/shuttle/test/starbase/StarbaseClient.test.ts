@@ -9,6 +9,8 @@ import { Context, Duration, Effect, FileSystem, Layer, Option, Schema, type Scop
 import { clusterId, desiredApp, fullState, revision } from "../fixtures/DesiredApps.ts"
 import { json, scriptedServer, silence, status } from "../fixtures/ScriptedServer.ts"
 
+const wait = Duration.seconds(30)
+
 const encode = Schema.encodeSync(FullState)
 
 const tokenFile = (text: string) =>
@@ -47,7 +49,7 @@ describe("StarbaseClient.pull", () => {
       Effect.gen(function* () {
         const document = fullState({ apps: [desiredApp()] })
         const { server, starbase } = yield* setUp([json(200, encode(document))])
-        const answer = yield* starbase.pull({ known: revision(3), acceptDelta: false })
+        const answer = yield* starbase.pull({ known: revision(3), acceptDelta: false, wait })
         assert.deepStrictEqual(Option.getOrThrow(answer), document)
         const [request] = server.received
         assert.strictEqual(request!.url, `/api/v1/clusters/${clusterId}/desired-state`)
@@ -63,7 +65,7 @@ describe("StarbaseClient.pull", () => {
     live(
       Effect.gen(function* () {
         const { starbase } = yield* setUp([status(304, 50)])
-        const answer = yield* starbase.pull({ known: revision(1), acceptDelta: true })
+        const answer = yield* starbase.pull({ known: revision(1), acceptDelta: true, wait })
         assert.isTrue(Option.isNone(answer))
       })
     )
@@ -73,10 +75,11 @@ describe("StarbaseClient.pull", () => {
     live(
       Effect.gen(function* () {
         const { starbase } = yield* setUp([silence], {
-          pullWait: Duration.millis(50),
           pullMargin: Duration.millis(50)
         })
-        const error = yield* Effect.flip(starbase.pull({ known: null, acceptDelta: true }))
+        const error = yield* Effect.flip(
+          starbase.pull({ known: null, acceptDelta: true, wait: Duration.millis(50) })
+        )
         assert.strictEqual(error._tag, "StarbaseUnreachable")
       })
     )
@@ -90,10 +93,10 @@ describe("StarbaseClient.pull", () => {
           status(401),
           json(200, encode(fullState({ n: 2 })))
         ])
-        yield* starbase.pull({ known: null, acceptDelta: true })
+        yield* starbase.pull({ known: null, acceptDelta: true, wait })
         const fs = yield* FileSystem.FileSystem
         yield* fs.writeFileString(file, "token-two")
-        const answer = yield* starbase.pull({ known: revision(1), acceptDelta: true })
+        const answer = yield* starbase.pull({ known: revision(1), acceptDelta: true, wait })
         assert.strictEqual(Option.getOrThrow(answer).revision, revision(2))
         assert.deepStrictEqual(
           server.received.map((request) => request.headers["authorization"]),
@@ -107,7 +110,7 @@ describe("StarbaseClient.pull", () => {
     live(
       Effect.gen(function* () {
         const { server, starbase } = yield* setUp([status(401)])
-        const error = yield* Effect.flip(starbase.pull({ known: null, acceptDelta: true }))
+        const error = yield* Effect.flip(starbase.pull({ known: null, acceptDelta: true, wait }))
         assert.strictEqual(error._tag, "TokenRefused")
         assert.lengthOf(server.received, 1)
       })
@@ -127,7 +130,7 @@ describe("StarbaseClient.pull", () => {
         ])
         const tags: Array<string> = []
         for (let request = 0; request < 5; request++) {
-          tags.push((yield* Effect.flip(starbase.pull({ known: null, acceptDelta: true })))._tag)
+          tags.push((yield* Effect.flip(starbase.pull({ known: null, acceptDelta: true, wait })))._tag)
         }
         assert.deepStrictEqual(tags, [
           "StarbaseUnreachable",

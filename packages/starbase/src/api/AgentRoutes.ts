@@ -1,8 +1,7 @@
 /** The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. */
 import { gzip } from "node:zlib"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
-import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
-import { InternalFault, InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
+import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import { Revision } from "@starform/domain/ids/Revision"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
@@ -22,6 +21,7 @@ import { EntityClients } from "../entities/EntityClients.ts"
 import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
 import { render } from "./DesiredBody.ts"
+import { answerErrors } from "./ErrorAnswer.ts"
 
 /** Bodies below this many bytes are not compressed: it would cost more than it saves. */
 const compressFromBytes = 2048
@@ -112,31 +112,11 @@ const status = (request: HttpServerRequest.HttpServerRequest) =>
     return HttpServerResponse.empty({ status: 204 })
   })
 
-/** Any wire error as JSON `{ error, message }` with the status of its reaction. */
-const answerErrors = <R>(
-  handled: Effect.Effect<
-    HttpServerResponse.HttpServerResponse,
-    (WireError & { readonly _tag: string }) | { readonly _tag: "VaultFailure" | "SchemaError" },
-    R
-  >
-) =>
-  Effect.catch(handled, (error) => {
-    const wire = "reaction" in error ? error : new InternalFault({ reference: error._tag })
-    const retryAfter = wire._tag === "Overloaded" ? { "retry-after": "1" } : {}
-    const logged =
-      wire.reaction === "report" ? Effect.logError("agent request", error) : Effect.logDebug(wire.message)
-    return Effect.as(
-      logged,
-      HttpServerResponse.jsonUnsafe(
-        { error: wire._tag, message: wire.person },
-        { status: statusOf(wire.reaction), headers: retryAfter }
-      )
-    )
-  })
-
 export const layerRoutes = Layer.mergeAll(
   HttpRouter.add("GET", "/api/v1/clusters/:cluster_id/desired-state", (request) =>
-    answerErrors(desiredState(request))
+    answerErrors("agent request", desiredState(request))
   ),
-  HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/status", (request) => answerErrors(status(request)))
+  HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/status", (request) =>
+    answerErrors("agent request", status(request))
+  )
 )

@@ -10,24 +10,32 @@ import * as Redacted from "effect/Redacted"
 import { type AppState, publicDeploy } from "../entities/app/AppEntity.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { Vault, type VaultFailure } from "../security/Vault.ts"
+import { StarbaseConfig, type StarbaseSettings } from "../StarbaseConfig.ts"
 import { type Access, Directory, type LocatedApp } from "./Directory.ts"
 import { derivedId } from "./internal/derivedId.ts"
 
 /** Longest time that `AwaitDeploy` holds its answer back. */
 export const awaitDeployMax = Duration.seconds(30)
 
-const statusOf = (located: LocatedApp, state: AppState): AppStatus => {
+const statusOf = (
+  located: LocatedApp,
+  state: AppState,
+  { appScheme, appPortSuffix }: StarbaseSettings
+): AppStatus => {
   const { live, observed } = state
   const newest = state.deploys.at(-1)
+  const hostnames = state.identity?.hostnames ?? []
   return {
     appId: located.appId,
-    hostnames: state.identity?.hostnames ?? [],
+    hostnames,
+    urls: hostnames.map((hostname) => `${appScheme}://${hostname}${appPortSuffix}`),
     live: state.releases.find(({ id }) => id === live?.entry.releaseId) ?? null,
     deploy: newest === undefined ? null : publicDeploy(newest),
     observed:
       observed === null
         ? null
         : {
+            isOfLive: observed.ordinal === live?.entry.ordinal,
             phase: observed.phase,
             reason: observed.reason,
             processes: observed.processes,
@@ -43,6 +51,7 @@ export const layerNoDeps = AppRpcs.toLayer(
     const entities = yield* EntityClients
     const directory = yield* Directory
     const vault = yield* Vault
+    const settings = yield* StarbaseConfig
 
     const locate = Effect.fnUntraced(function* (ref: AppRef, access: Access) {
       const principal = yield* CurrentPrincipal
@@ -64,7 +73,8 @@ export const layerNoDeps = AppRpcs.toLayer(
     })
 
     return AppRpcs.of({
-      GetAppStatus: ({ app }) => Effect.map(read(app), ({ located, state }) => statusOf(located, state)),
+      GetAppStatus: ({ app }) =>
+        Effect.map(read(app), ({ located, state }) => statusOf(located, state, settings)),
 
       ListReleases: ({ app }) => Effect.map(read(app), ({ state }) => state.releases.toReversed()),
 

@@ -4,20 +4,19 @@ import { CurrentPrincipal } from "@starform/domain/model/Principal"
 import { Authentication } from "@starform/domain/protocol/Authentication"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
 import { Authenticator } from "../security/Authenticator.ts"
-
-const bearer = /^Bearer ([\x21-\x7e]{1,256})$/
+import * as BearerToken from "./BearerToken.ts"
 
 export const layerNoDeps = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     return Authentication.of((effect, { headers }) => {
-      const token = bearer.exec(headers["authorization"] ?? "")?.[1]
-      if (token === undefined) return Effect.fail(new Unauthenticated({}))
+      const token = BearerToken.fromHeaders(headers)
+      if (Option.isNone(token)) return Effect.fail(new Unauthenticated({}))
       return authenticator
-        .authenticate(Redacted.make(token))
+        .authenticate(token.value)
         .pipe(Effect.flatMap((principal) => Effect.provideService(effect, CurrentPrincipal, principal)))
     })
   })

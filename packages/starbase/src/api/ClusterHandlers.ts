@@ -1,16 +1,14 @@
 /** Public RPCs for operators: clusters, and the inside of any entity, read-only. */
-import { InvalidInput, Unavailable } from "@starform/domain/errors/RequestErrors"
+import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { CurrentPrincipal } from "@starform/domain/model/Principal"
-import { ClusterRpcs } from "@starform/domain/protocol/ClusterRpcs"
+import { ClusterRpcs, type EntityType } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
 import { EntityClients } from "../entities/EntityClients.ts"
-import { inspect } from "../entities/EntityModels.ts"
+import { inspect, readJournal } from "../entities/EntityModels.ts"
 import { Journal } from "../journal/Journal.ts"
+import { Directory } from "./Directory.ts"
 import { derivedId } from "./internal/derivedId.ts"
 import { requireOperator } from "./TenantHandlers.ts"
-
-/** Largest page of a journal. */
-export const journalPageMax = 500
 
 const tokenHash = /^[0-9a-f]{64}$/
 
@@ -18,6 +16,13 @@ export const layerNoDeps = ClusterRpcs.toLayer(
   Effect.gen(function* () {
     const entities = yield* EntityClients
     const journal = yield* Journal
+    const directory = yield* Directory
+
+    /** The inside of an entity is nobody's but the operators': for all others there is none (INV-API-2). */
+    const requireInsider = Effect.fnUntraced(function* (type: EntityType, id: string) {
+      const principal = yield* CurrentPrincipal
+      if (principal._tag !== "Operator") return yield* new NotFound({ kind: type, name: id })
+    })
 
     return ClusterRpcs.of({
       RegisterCluster: Effect.fnUntraced(function* ({ requestId, clusterId, name, region, agentTokenHash }) {
@@ -41,19 +46,20 @@ export const layerNoDeps = ClusterRpcs.toLayer(
         return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
       }),
 
+      ListClusters: Effect.fnUntraced(function* () {
+        return yield* directory.clusters(yield* CurrentPrincipal)
+      }),
+
       InspectEntity: Effect.fnUntraced(function* ({ type, id, sequence }) {
-        yield* requireOperator(yield* CurrentPrincipal, "look into an entity")
+        yield* requireInsider(type, id)
         return yield* inspect(type, id, sequence).pipe(Effect.provideService(Journal, journal))
       }),
 
       ReadJournal: Effect.fnUntraced(function* ({ type, id, afterSequence, limit }) {
-        yield* requireOperator(yield* CurrentPrincipal, "read a journal")
-        if (limit < 1 || limit > journalPageMax) {
-          return yield* new InvalidInput({ field: "limit", problem: `must be 1 to ${journalPageMax}` })
-        }
-        return yield* journal
-          .read({ type, id }, afterSequence, limit)
-          .pipe(Effect.mapError(() => new Unavailable({ what: "journal" })))
+        yield* requireInsider(type, id)
+        return yield* readJournal(type, id, afterSequence, limit).pipe(
+          Effect.provideService(Journal, journal)
+        )
       })
     })
   })

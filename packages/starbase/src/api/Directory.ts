@@ -1,10 +1,12 @@
 /** From names to identities, and whether a principal may go there. What it may not see does not exist (INV-API-2). */
 import { Forbidden, InternalFault, NotFound, Unavailable } from "@starform/domain/errors/RequestErrors"
 import * as AppId from "@starform/domain/ids/AppId"
-import type { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
+import { ClusterId } from "@starform/domain/ids/Ids"
+import { type EnvironmentName, Slug } from "@starform/domain/ids/Slug"
 import type { Principal } from "@starform/domain/model/Principal"
 import { Project, type Service, Workspace } from "@starform/domain/model/Workspace"
 import type { AppRef } from "@starform/domain/protocol/AppRpcs"
+import type { ClusterName } from "@starform/domain/protocol/ClusterRpcs"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -48,6 +50,10 @@ export class Directory extends Context.Service<
       project: Slug,
       access: Access
     ) => Effect.Effect<LocatedProject, DirectoryError>
+    /** Every cluster for an operator; for a token, the clusters that its workspace's projects are on. */
+    readonly clusters: (
+      principal: Principal
+    ) => Effect.Effect<ReadonlyArray<ClusterName>, Unavailable | InternalFault>
     readonly app: (
       principal: Principal,
       ref: AppRef,
@@ -55,6 +61,8 @@ export class Directory extends Context.Service<
     ) => Effect.Effect<LocatedApp, DirectoryError>
   }
 >()("@starform/starbase/api/Directory") {}
+
+const ClusterRow = Schema.Struct({ clusterId: ClusterId, name: Slug, region: Schema.String })
 
 const canSee = (principal: Principal, workspace: Workspace): boolean =>
   principal._tag === "Operator" ||
@@ -69,6 +77,7 @@ export const layerNoDeps = Layer.effect(
     const models = yield* ReadModels
     const decodeWorkspace = Schema.decodeUnknownEffect(Workspace)
     const decodeProject = Schema.decodeUnknownEffect(Project)
+    const decodeCluster = Schema.decodeUnknownEffect(ClusterRow)
 
     const readable = <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.mapError(effect, (error) =>
@@ -104,15 +113,27 @@ export const layerNoDeps = Layer.effect(
       }
     )
 
+    const projectsOf = Effect.fnUntraced(function* (slug: Slug) {
+      const rows = yield* readable(models.list("project", slug))
+      return yield* readable(Effect.forEach(rows, (row) => decodeProject(row)))
+    })
+
     return Directory.of({
       workspaces,
       workspace,
       project,
 
-      projects: Effect.fnUntraced(function* (principal, slug) {
-        yield* workspace(principal, slug, "read")
-        const rows = yield* readable(models.list("project", slug))
-        return yield* readable(Effect.forEach(rows, (row) => decodeProject(row)))
+      projects: (principal, slug) => Effect.andThen(workspace(principal, slug, "read"), projectsOf(slug)),
+
+      clusters: Effect.fnUntraced(function* (principal) {
+        const rows = yield* readable(models.list("cluster", "all"))
+        const all = yield* readable(Effect.forEach(rows, (row) => decodeCluster(row)))
+        const names = all.map(({ clusterId, name, region }) => ({ id: clusterId, name, region }))
+        if (principal._tag === "Operator") return names
+        const visible = yield* workspaces(principal)
+        const projects = yield* Effect.forEach(visible, ({ slug }) => projectsOf(slug))
+        const used = new Set(projects.flat().map(({ clusterId }) => clusterId))
+        return names.filter(({ id }) => used.has(id))
       }),
 
       app: Effect.fnUntraced(function* (principal, ref, access) {

@@ -12,28 +12,16 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BuildId } from "@starform/domain/ids/Ids"
+import { type BuildLogLine, LineSource } from "@starform/domain/model/BuildLogLine"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type BuildLogChunk, BuildLogIndex, BuildLogUnavailable } from "./BuildLogIndex.ts"
-import { chunkBodies, withoutControls } from "./internal/logChunks.ts"
+import { chunkBodies } from "./internal/logChunks.ts"
+import { logText } from "./LogText.ts"
 
+export type { BuildLogLine, LineSource } from "@starform/domain/model/BuildLogLine"
 export { BuildLogUnavailable } from "./BuildLogIndex.ts"
 
-/** `output`: of a step. `notice`: of the builder. `warning`: of the builder, worth a person's attention. */
-export const LineSource = Schema.Literals(["output", "notice", "warning"])
-export type LineSource = typeof LineSource.Type
-
 const StoredLine = Schema.Struct({ atMs: Schema.Int, source: LineSource, text: Schema.String })
-
-export interface BuildLogLine {
-  /** Of the chunk that holds the line; a reader that goes on later asks from the last one that it saw whole, plus one. */
-  readonly chunk: number
-  /** Place within its chunk, from 0. */
-  readonly index: number
-  readonly atMs: number
-  readonly source: LineSource
-  /** Without line end; colour codes of the tool are kept, control characters are not. */
-  readonly text: string
-}
 
 export interface BuildLogWriter {
   /** Never waits: lines are kept in memory until they are written, in order. */
@@ -66,6 +54,11 @@ export class BuildLog extends Context.Service<
     readonly writer: (buildId: BuildId) => Effect.Effect<BuildLogWriter, BuildLogUnavailable, Scope.Scope>
     /** Lines from chunk `fromChunk` (1 is the first) on, live, until the chunk that is the last. */
     readonly follow: (buildId: BuildId, fromChunk: number) => Stream.Stream<BuildLogLine, BuildLogUnavailable>
+    /** The lines from chunk `fromChunk` on that are written now; never waits. */
+    readonly present: (
+      buildId: BuildId,
+      fromChunk: number
+    ) => Stream.Stream<BuildLogLine, BuildLogUnavailable>
   }
 >()("@starform/starbase/builds/BuildLog") {}
 
@@ -114,7 +107,7 @@ const make = Effect.fnUntraced(function* (settings: BuildLogSettings) {
     return {
       write: (source, text) =>
         Effect.map(Clock.currentTimeMillis, (atMs) => {
-          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: withoutControls(text) }))
+          Queue.offerUnsafe(lines, JSON.stringify({ atMs, source, text: logText(text) }))
         }),
       end: Queue.end(lines).pipe(
         Effect.andThen(Deferred.succeed(ended, undefined)),
@@ -165,7 +158,13 @@ const make = Effect.fnUntraced(function* (settings: BuildLogSettings) {
       })
     ).pipe(Stream.mapEffect(linesOf), Stream.flattenIterable)
 
-  return { writer, follow }
+  const present: BuildLog["Service"]["present"] = (buildId, fromChunk) =>
+    Stream.fromIterableEffect(index.list(buildId, fromChunk)).pipe(
+      Stream.mapEffect(linesOf),
+      Stream.flattenIterable
+    )
+
+  return { writer, follow, present }
 })
 
 export const layer = (

@@ -1,46 +1,88 @@
-/** What an operator can be shown of any entity: its state at a sequence, folded from its journal. Read-only. */
+/** What an operator can be shown of any entity: its state at a sequence, and its journal. Read-only, without secrets. */
 import { InternalFault, NotFound, Unavailable } from "@starform/domain/errors/RequestErrors"
-import type { EntityType } from "@starform/domain/protocol/ClusterRpcs"
+import type { EntitySnapshot, EntityType, JournalEntry } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Journal } from "../journal/Journal.ts"
+import { Journal, type JournalUnavailable } from "../journal/Journal.ts"
 import type { EntityModel } from "../journal/JournaledEntity.ts"
 import * as AppModel from "./app/AppModel.ts"
+import * as AppView from "./app/AppView.ts"
 import * as ClusterModel from "./cluster/ClusterModel.ts"
+import * as ClusterView from "./cluster/ClusterView.ts"
+import type { View } from "./SecretFree.ts"
 import * as TenantModel from "./tenant/TenantModel.ts"
+import * as TenantView from "./tenant/TenantView.ts"
 
 /** Events folded for one answer; an entity with more is shown from its journal's pages. */
 const eventsMax = 100_000
 
-const foldWith = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
-  model: EntityModel<State, Event, OutboxEffect>,
-  id: string,
-  sequence: number | null
-) {
-  const journal = yield* Journal
-  const name = `${model.type} ${id}`
-  const stored = yield* journal
-    .read({ type: model.type, id }, 0, sequence ?? eventsMax)
-    .pipe(Effect.mapError(() => new Unavailable({ what: name })))
-  if (stored.length === 0) return yield* new NotFound({ kind: model.type, name: id })
-  const unreadable = () => new InternalFault({ reference: name })
-  const events = yield* Schema.decodeEffect(Schema.Array(model.event))(stored.map(({ event }) => event)).pipe(
-    Effect.mapError(unreadable)
-  )
-  const state = yield* Schema.encodeEffect(model.state)(events.reduce(model.evolve, model.initial(id))).pipe(
-    Effect.mapError(unreadable)
-  )
-  return { sequence: stored.length, state }
-})
+type InspectionError = NotFound | Unavailable | InternalFault
 
-/** @param sequence the state after that event; `null` is after the newest */
-export const inspect = (type: EntityType, id: string, sequence: number | null) => {
-  switch (type) {
-    case "App":
-      return foldWith(AppModel.model, id, sequence)
-    case "Cluster":
-      return foldWith(ClusterModel.model, id, sequence)
-    case "Tenant":
-      return foldWith(TenantModel.model, id, sequence)
+interface Inspection {
+  readonly state: (
+    id: string,
+    sequence: number | null
+  ) => Effect.Effect<EntitySnapshot, InspectionError, Journal>
+  readonly journal: (
+    id: string,
+    after: number,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<JournalEntry>, InspectionError, Journal>
+}
+
+const inspectionOf = <State, Event, OutboxEffect>(
+  model: EntityModel<State, Event, OutboxEffect>,
+  shown: { readonly state: View; readonly event: View }
+): Inspection => {
+  const nameOf = (id: string) => `${model.type} ${id}`
+  const unknown = (id: string) => new NotFound({ kind: model.type, name: id })
+  const unavailable = (id: string) => (error: JournalUnavailable) =>
+    Effect.logWarning(`${nameOf(id)}: ${error.message}`, error.cause).pipe(
+      Effect.andThen(Effect.fail(new Unavailable({ what: nameOf(id) })))
+    )
+  const unreadable = (id: string) => (error: Schema.SchemaError) =>
+    Effect.logError(`${nameOf(id)}: stored events cannot be shown`, error).pipe(
+      Effect.andThen(Effect.fail(new InternalFault({ reference: nameOf(id) })))
+    )
+  const read = Effect.fnUntraced(function* (id: string, after: number, limit: number) {
+    const journal = yield* Journal
+    return yield* journal.read({ type: model.type, id }, after, limit).pipe(Effect.catch(unavailable(id)))
+  })
+  const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(model.event))
+  const encodeState = Schema.encodeEffect(model.state)
+
+  return {
+    state: Effect.fnUntraced(function* (id, sequence) {
+      const stored = yield* read(id, 0, sequence ?? eventsMax)
+      if (stored.length === 0) return yield* unknown(id)
+      const state = yield* decodeEvents(stored.map(({ event }) => event)).pipe(
+        Effect.flatMap((events) => encodeState(events.reduce(model.evolve, model.initial(id)))),
+        Effect.flatMap(shown.state),
+        Effect.catch(unreadable(id))
+      )
+      return { sequence: stored.length, state }
+    }),
+
+    journal: Effect.fnUntraced(function* (id, after, limit) {
+      const stored = yield* read(id, after, limit)
+      if (stored.length === 0 && (yield* read(id, 0, 1)).length === 0) return yield* unknown(id)
+      return yield* Effect.forEach(stored, (entry) =>
+        Effect.map(shown.event(entry.event), (event) => ({ ...entry, event }))
+      ).pipe(Effect.catch(unreadable(id)))
+    })
   }
 }
+
+const inspections: Readonly<Record<EntityType, Inspection>> = {
+  App: inspectionOf(AppModel.model, AppView),
+  Cluster: inspectionOf(ClusterModel.model, ClusterView),
+  Tenant: inspectionOf(TenantModel.model, TenantView)
+}
+
+/** @param sequence the state after that event (1 is the first); `null` is after the newest */
+export const inspect = (type: EntityType, id: string, sequence: number | null) =>
+  inspections[type].state(id, sequence)
+
+/** A page of events with `sequence > after`, oldest first, at most `limit`. */
+export const readJournal = (type: EntityType, id: string, after: number, limit: number) =>
+  inspections[type].journal(id, after, limit)

@@ -18,6 +18,8 @@ export class GitHooks extends Context.Service<
   {
     /** A token for the hook of one push, good once. */
     readonly issue: (target: PushTarget) => Effect.Effect<string>
+    /** Tells every push that waits that this process ends, and waits for none. What was accepted goes on. */
+    readonly dismiss: Effect.Effect<void>
   }
 >()("@starform/starbase/git/GitHooks") {}
 
@@ -70,6 +72,14 @@ const send = (socket: Socket, message: typeof HookMessage.Type): Effect.Effect<v
     if (!socket.destroyed) socket.write(`${encodeMessage(message)}\n`)
   })
 
+/** What git says of a push that was waiting when the process ended. */
+const endedReason = "Starform went away; an accepted push goes on without you"
+
+/** Dismisses the pushes that wait before anything else of the process ends: build it last. */
+export const layerDismissal = Layer.effectDiscard(
+  Effect.flatMap(GitHooks, ({ dismiss }) => Effect.addFinalizer(() => dismiss))
+)
+
 export const layerNoDeps = Layer.effect(
   GitHooks,
   Effect.gen(function* () {
@@ -77,7 +87,8 @@ export const layerNoDeps = Layer.effect(
     const session = yield* PushSession
     const random = yield* SecureRandom.SecureRandom
     const issued = new Map<string, { readonly target: PushTarget; readonly untilMs: number }>()
-    const fork = yield* FiberSet.makeRuntime<never>()
+    const sessions = yield* FiberSet.make()
+    const fork = yield* FiberSet.runtime(sessions)<never>()
 
     const serve = Effect.fnUntraced(function* (socket: Socket) {
       const request = yield* Effect.flatMap(firstLine(socket), decodeRequest)
@@ -92,7 +103,13 @@ export const layerNoDeps = Layer.effect(
         return yield* send(socket, { verdicts })
       }
       const { commands, options } = request
-      const verdicts = yield* session.run(known.target, commands, options, (print) => send(socket, { print }))
+      const verdicts = yield* session
+        .run(known.target, commands, options, (print) => send(socket, { print }))
+        .pipe(
+          Effect.onInterrupt(() =>
+            send(socket, { verdicts: commands.map(({ ref }) => ({ ref, reason: endedReason })) })
+          )
+        )
       yield* send(socket, { verdicts })
     })
 
@@ -118,6 +135,7 @@ export const layerNoDeps = Layer.effect(
     )
 
     return GitHooks.of({
+      dismiss: FiberSet.clear(sessions),
       issue: Effect.fnUntraced(function* (target) {
         const nowMs = yield* Clock.currentTimeMillis
         for (const [token, { untilMs }] of issued) if (untilMs < nowMs) issued.delete(token)

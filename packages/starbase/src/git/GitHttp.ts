@@ -66,7 +66,7 @@ const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServe
 })
 
 const plain = (text: string, status: number, headers: Record<string, string> = {}) =>
-  HttpServerResponse.text(`${text}\n`, { status, headers })
+  HttpServerResponse.text(`${text}\n`, { status, headers, contentType: "text/plain; charset=utf-8" })
 
 const answerError = (error: (WireError & { readonly _tag: string }) | GitProcess.GitFailed | CgiFailed) => {
   if (!("reaction" in error)) {

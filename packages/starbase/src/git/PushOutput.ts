@@ -41,11 +41,6 @@ export const detached = (deployId: string): ReadonlyArray<string> => [
   ""
 ]
 
-export const queued = (position: number): string =>
-  position <= 1
-    ? "  Waiting for a builder: next in line"
-    : `  Waiting for a builder: number ${position} in line`
-
 export const buildLine = (text: string): string => `    ${text}`
 
 const begun: Partial<Record<DeployPhase, string>> = {

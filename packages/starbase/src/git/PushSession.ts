@@ -188,21 +188,12 @@ export const layerNoDeps = Layer.effect(
       } satisfies Accepted
     })
 
-    /** The build's output as it comes, and before that the place in the queue. */
-    const tail = (accepted: Accepted, print: Print) => {
-      const position = builds.statusChanges(accepted.handle).pipe(
-        Stream.takeWhile((status) => status._tag === "Queued"),
-        Stream.runForEach((status) =>
-          status._tag === "Queued" ? print(PushOutput.queued(status.position)) : Effect.void
-        ),
-        Effect.ignore
-      )
-      const output = builds.logs(accepted.handle, 1).pipe(
+    /** The build's log as it comes: its place in the queue first, then its output. */
+    const tail = (accepted: Accepted, print: Print) =>
+      builds.logs(accepted.handle, 1).pipe(
         Stream.runForEach((line) => print(PushOutput.buildLine(line.text))),
         Effect.ignore
       )
-      return Effect.all([position, output], { concurrency: 2, discard: true })
-    }
 
     const nextPhase = (accepted: Accepted, seen: number): Effect.Effect<Deploy> =>
       entities

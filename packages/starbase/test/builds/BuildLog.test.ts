@@ -49,6 +49,24 @@ describe("BuildLog", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.live(
+    "shows what is written so far without waiting, of a log without an end and of one that never began",
+    () =>
+      Effect.gen(function* () {
+        const log = yield* BuildLog.BuildLog
+        const buildId = newBuild()
+        const writer = yield* log.writer(buildId)
+        yield* writer.write("output", "begun")
+        yield* Stream.runHead(log.follow(buildId, 1))
+        const present = yield* Stream.runCollect(log.present(buildId, 1))
+        assert.deepStrictEqual(
+          present.map(({ text }) => text),
+          ["begun"]
+        )
+        assert.deepStrictEqual(yield* Stream.runCollect(log.present(newBuild(), 1)), [])
+      }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
   it.live("delivers a line while the build still runs, to a reader that came before it", () =>
     Effect.gen(function* () {
       const log = yield* BuildLog.BuildLog

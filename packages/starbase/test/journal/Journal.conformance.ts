@@ -198,6 +198,13 @@ export const journalConformance = <E>(
           page.map(({ sequence }) => sequence),
           [3, 4, 5]
         )
+        const last = yield* journal.read(key, 5, 500)
+        assert.deepStrictEqual(
+          last.map(({ sequence }) => sequence),
+          [6, 7]
+        )
+        assert.deepStrictEqual(yield* journal.read(key, 7, 500), [])
+        assert.deepStrictEqual(yield* journal.read(entity(), 0, 500), [])
       })
     )
 

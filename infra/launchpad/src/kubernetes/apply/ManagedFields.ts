@@ -1,34 +1,35 @@
 /** Who owns which fields of an object, as in `metadata.managedFields`. Pure. */
 import { isObject, type JsonObject, without } from "../JsonValue.ts"
-import type { FieldSchema } from "../schema/ResourceSchema.ts"
-import * as FieldTree from "./FieldTree.ts"
+import * as FieldSet from "./FieldSet.ts"
 
-export interface ManagedEntry {
-  readonly manager: string
-  readonly operation: "Apply" | "Update"
-  readonly apiVersion: string
-  readonly time: string
-  readonly fieldsType: "FieldsV1"
-  readonly fieldsV1: FieldTree.FieldTree
-  readonly subresource?: string
-}
-
-/** Who writes, and by which road. */
+/** Who writes, and by which road; two roads of the same name are two managers. */
 export interface Manager {
   readonly name: string
   readonly operation: "Apply" | "Update"
-  readonly subresource?: string
+  readonly subresource?: string | undefined
 }
 
-export const isSame = (entry: ManagedEntry, manager: Manager): boolean =>
-  entry.manager === manager.name &&
-  entry.operation === manager.operation &&
-  (entry.subresource ?? "") === (manager.subresource ?? "")
+export interface Owner extends Manager {
+  readonly apiVersion: string
+  /** Absent when all that it ever claimed was there already. */
+  readonly time: string | undefined
+  readonly fields: FieldSet.FieldSet
+}
+
+export const isSame = (a: Manager, b: Manager): boolean =>
+  a.name === b.name && a.operation === b.operation && (a.subresource ?? "") === (b.subresource ?? "")
+
+/** Owner of what was there before the first apply to an object without owners. */
+export const beforeFirstApply: Manager = { name: "before-first-apply", operation: "Update" }
+
+/** More plain writers than this are taken together, the oldest first. @source the API server's cap of managers */
+export const updatersMax = 10
+
+const ancient = "ancient-changes"
 
 const serverOwned = [
   "name",
   "namespace",
-  "generateName",
   "uid",
   "resourceVersion",
   "generation",
@@ -39,94 +40,90 @@ const serverOwned = [
   "selfLink"
 ]
 
-/** The part of an object whose fields have owners. */
+/** The part of an object whose fields have owners. Its metadata is always there, and so nobody's. */
 export const ownable = (object: JsonObject): JsonObject => {
-  const metadata = isObject(object["metadata"]) ? without(object["metadata"], ...serverOwned) : {}
+  const { metadata } = object
   const rest = without(object, "apiVersion", "kind", "metadata")
-  return Object.keys(metadata).length === 0 ? rest : { metadata, ...rest }
+  return { metadata: isObject(metadata) ? without(metadata, ...serverOwned) : {}, ...rest }
 }
 
-/** Replaces or adds the manager's entry; an entry without fields goes. Applies first, as Kubernetes orders them. */
-export const put = (
-  entries: ReadonlyArray<ManagedEntry>,
-  manager: Manager,
-  apiVersion: string,
-  fields: FieldTree.FieldTree,
-  time: string
-): ReadonlyArray<ManagedEntry> => {
-  const known = entries.find((entry) => isSame(entry, manager))
-  const others = entries.filter((entry) => !isSame(entry, manager))
-  if (FieldTree.isEmpty(fields)) return others
-  const isUnchanged =
-    known !== undefined && JSON.stringify(sorted(known.fieldsV1)) === JSON.stringify(sorted(fields))
-  const entry: ManagedEntry = isUnchanged
-    ? known
-    : {
-        manager: manager.name,
-        operation: manager.operation,
-        apiVersion,
-        time,
-        fieldsType: "FieldsV1",
-        fieldsV1: sorted(fields),
-        ...(manager.subresource === undefined ? {} : { subresource: manager.subresource })
-      }
-  const rank = ({ operation, time: at, manager: name }: ManagedEntry) =>
-    `${operation === "Apply" ? 0 : 1}${at}${name}`
-  return [...others, entry].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+
+const readOwner = (entry: unknown): ReadonlyArray<Owner> => {
+  if (!isObject(entry)) return []
+  const { manager, operation, apiVersion, time, fieldsV1, subresource } = entry
+  return [
+    {
+      name: text(manager) ?? "",
+      operation: operation === "Apply" ? "Apply" : "Update",
+      apiVersion: text(apiVersion) ?? "",
+      time: text(time),
+      fields: FieldSet.fromJson(fieldsV1),
+      subresource: text(subresource)
+    }
+  ]
 }
 
-/** Takes fields away from every manager but one. */
-export const disown = (
-  entries: ReadonlyArray<ManagedEntry>,
-  keeper: Manager,
-  fields: FieldTree.FieldTree
-): ReadonlyArray<ManagedEntry> =>
-  entries.flatMap((entry) => {
-    if (isSame(entry, keeper)) return [entry]
-    const rest = withoutBareItems(FieldTree.difference(entry.fieldsV1, fields))
-    if (FieldTree.isEmpty(rest)) return []
-    return [rest === entry.fieldsV1 ? entry : { ...entry, fieldsV1: rest }]
-  })
+/** The owners that an object says it has. */
+export const read = (managedFields: unknown): ReadonlyArray<Owner> =>
+  Array.isArray(managedFields) ? managedFields.flatMap(readOwner) : []
 
-/** Ownership of a plain write: what it changed or added, beside what it owned before and is still there. */
-export const afterUpdate = (
-  entries: ReadonlyArray<ManagedEntry>,
-  before: JsonObject,
-  after: JsonObject,
-  manager: Manager,
-  apiVersion: string,
-  schema: FieldSchema,
-  time: string
-): ReadonlyArray<ManagedEntry> => {
-  const now = FieldTree.of(ownable(after), schema)
-  const past = FieldTree.of(ownable(before), schema)
-  const changed = FieldTree.paths(now).filter(
-    (path) =>
-      JSON.stringify(FieldTree.valueAt(before, path)) !== JSON.stringify(FieldTree.valueAt(after, path))
-  )
-  const changedTree = changed.reduce((tree, path) => FieldTree.union(tree, treeOf(path)), FieldTree.empty)
-  const gone = FieldTree.difference(past, now)
-  const known = entries.find((entry) => isSame(entry, manager))?.fieldsV1 ?? FieldTree.empty
-  const mine = FieldTree.union(FieldTree.difference(known, gone), changedTree)
-  const others = disown(entries, manager, FieldTree.union(changedTree, gone))
-  return put(others, manager, apiVersion, mine, time)
+/** Applies before updates, then by time, then by name. @source the order in which Kubernetes stores them */
+const order = (a: Owner, b: Owner): number => {
+  const keys = (owner: Owner) => [owner.operation, owner.time ?? "", owner.name, owner.subresource ?? ""]
+  const [left, right] = [keys(a), keys(b)]
+  const at = left.findIndex((key, index) => key !== right[index])
+  return at === -1 ? 0 : (left[at] ?? "") < (right[at] ?? "") ? -1 : 1
 }
 
-const treeOf = (path: ReadonlyArray<string>): FieldTree.FieldTree =>
-  path.reduceRight<FieldTree.FieldTree>((below, step) => ({ [step]: below }), FieldTree.empty)
+export const write = (owners: ReadonlyArray<Owner>): ReadonlyArray<JsonObject> =>
+  owners
+    .filter(({ fields }) => fields.size > 0)
+    .sort(order)
+    .map(({ name, operation, apiVersion, time, fields, subresource }) => ({
+      manager: name,
+      operation,
+      apiVersion,
+      ...(time === undefined ? {} : { time }),
+      fieldsType: "FieldsV1",
+      fieldsV1: FieldSet.toJson(fields),
+      ...(subresource === undefined ? {} : { subresource })
+    }))
 
-const withoutBareItems = (tree: FieldTree.FieldTree): FieldTree.FieldTree =>
-  Object.fromEntries(
-    Object.entries(tree).flatMap(([step, below]): Array<[string, FieldTree.FieldTree]> => {
-      const rest = FieldTree.isEmpty(below) ? below : withoutBareItems(below)
-      const wasContainer = !FieldTree.isEmpty(below)
-      return wasContainer && FieldTree.isEmpty(rest) ? [] : [[step, rest]]
+/** Whether two lists of owners differ in more than times. */
+export const isSameButTimes = (a: ReadonlyArray<Owner>, b: ReadonlyArray<Owner>): boolean => {
+  const kept = (owners: ReadonlyArray<Owner>) => owners.filter(({ fields }) => fields.size > 0)
+  const [left, right] = [kept(a), kept(b)]
+  return (
+    left.length === right.length &&
+    left.every((owner) => {
+      const other = right.find((candidate) => isSame(owner, candidate))
+      return (
+        other !== undefined &&
+        other.apiVersion === owner.apiVersion &&
+        FieldSet.equal(owner.fields, other.fields)
+      )
     })
   )
+}
 
-const sorted = (tree: FieldTree.FieldTree): FieldTree.FieldTree =>
-  Object.fromEntries(
-    Object.entries(tree)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([step, below]) => [step, sorted(below)])
+/** Takes fields away from everybody. */
+export const disown = (owners: ReadonlyArray<Owner>, fields: FieldSet.FieldSet): ReadonlyArray<Owner> =>
+  fields.size === 0
+    ? owners
+    : owners.map((owner) => ({ ...owner, fields: FieldSet.difference(owner.fields, fields) }))
+
+/** Keeps the number of plain writers bounded. */
+export const capped = (owners: ReadonlyArray<Owner>): ReadonlyArray<Owner> => {
+  const updaters = owners.filter(
+    ({ operation, fields, subresource }) =>
+      operation === "Update" && fields.size > 0 && subresource === undefined
   )
+  if (updaters.length <= updatersMax) return owners
+  const old = [...updaters].sort(order).slice(0, updaters.length - updatersMax + 1)
+  const [first] = old
+  if (first === undefined) return owners
+  const fields = old.reduce((set, owner) => FieldSet.union(set, owner.fields), FieldSet.empty)
+  const bucket: Owner = { ...first, name: ancient, time: old.at(-1)?.time, fields }
+  return [...owners.filter((owner) => !old.includes(owner)), bucket]
+}

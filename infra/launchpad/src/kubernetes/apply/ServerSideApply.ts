@@ -1,88 +1,139 @@
-/** Server-side apply: what an applied configuration makes of an object, and who owns it then. Pure. */
+/**
+ * What a write makes of an object's owners, and what an applied configuration makes of the object itself (INV-API-K3,
+ * INV-API-K4). Pure.
+ * @source structured-merge-diff, the library behind Kubernetes' server-side apply
+ */
 import * as Result from "effect/Result"
 import { isObject, type JsonObject } from "../JsonValue.ts"
 import type { FieldSchema } from "../schema/ResourceSchema.ts"
-import * as FieldTree from "./FieldTree.ts"
+import * as FieldSet from "./FieldSet.ts"
 import * as ManagedFields from "./ManagedFields.ts"
-import { merge } from "./TypedMerge.ts"
+import * as TypedFields from "./TypedFields.ts"
+import * as TypedMerge from "./TypedMerge.ts"
+
+type Owners = ReadonlyArray<ManagedFields.Owner>
 
 export interface ApplyConflict {
-  readonly manager: string
-  readonly operation: "Apply" | "Update"
-  readonly apiVersion: string
-  readonly time: string
+  readonly owner: ManagedFields.Owner
+  /** As Kubernetes words paths, in their order. */
   readonly fields: ReadonlyArray<string>
 }
 
-export interface Applied {
-  /** Without `managedFields`. */
-  readonly object: JsonObject
-  readonly managed: ReadonlyArray<ManagedFields.ManagedEntry>
-}
-
-export interface ApplyInput {
-  readonly live: JsonObject
-  readonly managed: ReadonlyArray<ManagedFields.ManagedEntry>
-  readonly applied: JsonObject
+export interface Writing {
   readonly manager: ManagedFields.Manager
   readonly apiVersion: string
   readonly schema: FieldSchema
+  /** What goes to `managedFields[].time`; `undefined` for writes that Kubernetes does not date. */
+  readonly time: string | undefined
+}
+
+const changed = ({ added, modified }: TypedFields.Comparison): FieldSet.FieldSet =>
+  FieldSet.union(added, modified)
+
+/** Owners after a plain write: whoever writes a value owns it, and nobody owns what is gone. */
+export const afterUpdate = (
+  before: JsonObject,
+  after: JsonObject,
+  owners: Owners,
+  writing: Writing
+): Owners => {
+  const comparison = TypedFields.compare(
+    ManagedFields.ownable(before),
+    ManagedFields.ownable(after),
+    writing.schema
+  )
+  const taken = changed(comparison)
+  const left = ManagedFields.disown(ManagedFields.disown(owners, comparison.removed), taken)
+  if (taken.size === 0) return left
+  const present = left.find((owner) => ManagedFields.isSame(owner, writing.manager))
+  const mine: ManagedFields.Owner = {
+    ...writing.manager,
+    apiVersion: writing.apiVersion,
+    time: writing.time,
+    fields: FieldSet.union(present?.fields ?? FieldSet.empty, taken)
+  }
+  return ManagedFields.capped([
+    ...left.filter((owner) => !ManagedFields.isSame(owner, writing.manager)),
+    mine
+  ])
+}
+
+const owned = (owners: Owners): FieldSet.FieldSet =>
+  owners.reduce((set, { fields }) => FieldSet.union(set, fields), FieldSet.empty)
+
+/**
+ * Takes out what the applier claimed last time and nobody claims now. Items and fields that others own stay, and so does
+ * what lies below an item that the applier never claimed.
+ */
+const pruned = (
+  merged: JsonObject,
+  last: FieldSet.FieldSet,
+  owners: Owners,
+  schema: FieldSchema
+): JsonObject => {
+  const declared = (set: FieldSet.FieldSet) => FieldSet.withDeclaredFields(set, schema)
+  const all = declared(TypedFields.claimed(merged, schema))
+  const cut = (fields: FieldSet.FieldSet): JsonObject => {
+    const rest = TypedMerge.without(merged, fields, schema)
+    return isObject(rest) ? rest : {}
+  }
+  const without = cut(declared(last))
+  const kept = FieldSet.union(declared(TypedFields.claimed(without, schema)), declared(owned(owners)))
+  const withOwned = cut(FieldSet.difference(all, kept))
+  const dangling = FieldSet.difference(all, declared(TypedFields.claimed(withOwned, schema)))
+  return cut(FieldSet.intersection(dangling, declared(last)))
+}
+
+export interface ApplyInput extends Writing {
+  readonly live: JsonObject
+  readonly owners: Owners
+  readonly applied: JsonObject
   readonly force: boolean
-  readonly time: string
 }
 
-/** Fields of `wanted` whose value would change and that others own, by owner. */
-const conflicts = (input: ApplyInput, wanted: FieldTree.FieldTree): ReadonlyArray<ApplyConflict> =>
-  input.managed.flatMap((entry) => {
-    if (ManagedFields.isSame(entry, input.manager)) return []
-    const fields = FieldTree.paths(FieldTree.intersection(wanted, entry.fieldsV1))
-      .filter((path) => path.at(-1) !== ".")
-      .filter(
-        (path) =>
-          JSON.stringify(FieldTree.valueAt(input.live, path)) !==
-          JSON.stringify(FieldTree.valueAt(input.applied, path))
-      )
-      .map(FieldTree.describe)
-    const { manager, operation, apiVersion, time } = entry
-    return fields.length === 0 ? [] : [{ manager, operation, apiVersion, time, fields }]
-  })
+export interface Applied {
+  /** `undefined` when the live object has it all. Without what is nobody's: names, versions, times. */
+  readonly object: JsonObject | undefined
+  readonly owners: Owners
+}
 
-/** INV-API-K4. Fails with every conflict unless forced. */
+const conflictsOf = (others: Owners, taken: FieldSet.FieldSet): ReadonlyArray<ApplyConflict> =>
+  others
+    .flatMap((owner) => {
+      const fields = FieldSet.paths(FieldSet.intersection(owner.fields, taken)).map(FieldSet.describe)
+      return fields.length === 0 ? [] : [{ owner, fields }]
+    })
+    .sort((a, b) => (a.owner.name < b.owner.name ? -1 : 1))
+
+const withoutEmptyMetadata = (configuration: JsonObject): JsonObject => {
+  const { metadata, ...rest } = configuration
+  return isObject(metadata) && Object.keys(metadata).length > 0 ? configuration : rest
+}
+
+/** Fails with every conflict unless forced. */
 export const apply = (input: ApplyInput): Result.Result<Applied, ReadonlyArray<ApplyConflict>> => {
-  const { live, managed, applied, manager, schema } = input
-  const wanted = FieldTree.of(ManagedFields.ownable(applied), schema)
-  const disputed = conflicts(input, wanted)
-  if (disputed.length > 0 && !input.force) return Result.fail(disputed)
-  const before = managed.find((entry) => ManagedFields.isSame(entry, manager))?.fieldsV1 ?? FieldTree.empty
-  const given = FieldTree.difference(before, wanted)
-  const othersOwn = managed
-    .filter((entry) => !ManagedFields.isSame(entry, manager))
-    .reduce((tree, entry) => FieldTree.union(tree, entry.fieldsV1), FieldTree.empty)
-  const orphaned = FieldTree.difference(given, othersOwn)
-  const merged = merge(live, ManagedFields.ownable(applied), schema)
-  const pruned = FieldTree.remove(merged, orphaned)
-  const object = isObject(pruned) ? pruned : live
-  const taken = disputed.length === 0 ? FieldTree.empty : disputedTree(input, wanted)
-  const left = ManagedFields.disown(managed, manager, taken)
+  const { schema, manager, apiVersion } = input
+  const live = ManagedFields.ownable(input.live)
+  const configuration = ManagedFields.ownable(input.applied)
+  const others = input.owners.filter((owner) => !ManagedFields.isSame(owner, manager))
+  const past = input.owners.find((owner) => ManagedFields.isSame(owner, manager))
+  const mine: ManagedFields.Owner = {
+    ...manager,
+    apiVersion,
+    time: past?.time,
+    fields: TypedFields.claimed(withoutEmptyMetadata(configuration), schema)
+  }
+  const merged = TypedMerge.merge(live, configuration, schema) as JsonObject
+  const last = past?.fields ?? FieldSet.empty
+  const object = last.size === 0 ? merged : pruned(merged, last, [...others, mine], schema)
+  const comparison = TypedFields.compare(live, object, schema)
+  const taken = changed(comparison)
+  const conflicts = conflictsOf(others, taken)
+  if (conflicts.length > 0 && !input.force) return Result.fail(conflicts)
+  const left = ManagedFields.disown(ManagedFields.disown(others, taken), comparison.removed)
+  const isSame = TypedFields.isSame(comparison)
   return Result.succeed({
-    object,
-    managed: ManagedFields.put(left, manager, input.apiVersion, wanted, input.time)
+    object: isSame ? undefined : object,
+    owners: [...left, isSame ? mine : { ...mine, time: input.time }]
   })
 }
-
-const disputedTree = (input: ApplyInput, wanted: FieldTree.FieldTree): FieldTree.FieldTree =>
-  FieldTree.paths(wanted)
-    .filter(
-      (path) =>
-        path.at(-1) !== "." &&
-        JSON.stringify(FieldTree.valueAt(input.live, path)) !==
-          JSON.stringify(FieldTree.valueAt(input.applied, path))
-    )
-    .reduce(
-      (tree, path) =>
-        FieldTree.union(
-          tree,
-          path.reduceRight<FieldTree.FieldTree>((below, step) => ({ [step]: below }), FieldTree.empty)
-        ),
-      FieldTree.empty
-    )

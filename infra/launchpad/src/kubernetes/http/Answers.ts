@@ -8,6 +8,19 @@ export const json = (body: unknown, status = 200): HttpServerResponse.HttpServer
     contentType: "application/json"
   })
 
+/** With what the caller should know, as RFC 7234 words warnings. */
+export const warned = (
+  response: HttpServerResponse.HttpServerResponse,
+  warnings: ReadonlyArray<string>
+): HttpServerResponse.HttpServerResponse =>
+  warnings.length === 0
+    ? response
+    : HttpServerResponse.setHeader(
+        response,
+        "warning",
+        warnings.map((text) => `299 - ${JSON.stringify(text)}`).join(", ")
+      )
+
 export const statusBody = (status: ApiStatus) => ({
   kind: "Status",
   apiVersion: "v1",
@@ -19,5 +32,8 @@ export const statusBody = (status: ApiStatus) => ({
   code: status.code
 })
 
-export const failure = (status: ApiStatus): HttpServerResponse.HttpServerResponse =>
-  json(statusBody(status), status.code)
+export const failure = (status: ApiStatus): HttpServerResponse.HttpServerResponse => {
+  const answer = json(statusBody(status), status.code)
+  const seconds = status.details?.retryAfterSeconds
+  return seconds === undefined ? answer : HttpServerResponse.setHeader(answer, "retry-after", String(seconds))
+}

@@ -1,9 +1,6 @@
 /** What clients ask before anything else: versions, groups and kinds, in the legacy and the aggregated form. Pure. */
-import { createHash } from "node:crypto"
+import type { ResourceType, Subresource } from "../kinds/ResourceType.ts"
 import * as ResourceTypes from "../ResourceTypes.ts"
-import type { ResourceType } from "../ResourceTypes.ts"
-
-const verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
 /** The Kubernetes whose recorded behaviour this server follows. */
 export const version = {
@@ -20,7 +17,30 @@ export const version = {
 
 const groupVersion = (group: string) => (group === "" ? "v1" : `${group}/v1`)
 
-const subresourceVerbs = (name: string) => (name === "log" ? ["get"] : ["get", "patch", "update"])
+const verbsOf = (type: ResourceType): ReadonlyArray<string> => [
+  "create",
+  "delete",
+  ...(type.hasDeleteCollection ? ["deletecollection"] : []),
+  "get",
+  "list",
+  "patch",
+  "update",
+  "watch"
+]
+
+const subresourceVerbs = (name: Subresource) => (name === "log" ? ["get"] : ["get", "patch", "update"])
+
+const subresourceKind = (type: ResourceType, name: Subresource) =>
+  name === "scale" ? { group: "autoscaling", version: "v1", kind: "Scale" } : responseKind(type)
+
+/** Built-in kinds leave their group to be that of the list. */
+const responseKind = ({ isBuiltIn, group, version: name, kind }: ResourceType) =>
+  isBuiltIn ? { group: "", version: "", kind } : { group, version: name, kind }
+
+const names = ({ shortNames, categories }: ResourceType) => ({
+  ...(shortNames.length === 0 ? {} : { shortNames }),
+  ...(categories.length === 0 ? {} : { categories })
+})
 
 export const apiVersions = {
   kind: "APIVersions",
@@ -42,10 +62,10 @@ export const apiGroupList = () => ({
     .map(([group]) => apiGroup(group))
 })
 
+export const isGroup = (group: string): boolean => ResourceTypes.groups().some(([name]) => name === group)
+
 export const apiGroupOf = (group: string) =>
-  ResourceTypes.groups().some(([name]) => name === group && group !== "")
-    ? { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) }
-    : undefined
+  isGroup(group) && group !== "" ? { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) } : undefined
 
 const listed = (type: ResourceType) => [
   {
@@ -53,15 +73,14 @@ const listed = (type: ResourceType) => [
     singularName: type.singular,
     namespaced: type.namespaced,
     kind: type.kind,
-    verbs,
-    ...(type.shortNames.length === 0 ? {} : { shortNames: type.shortNames }),
-    ...(type.categories.length === 0 ? {} : { categories: type.categories })
+    verbs: verbsOf(type),
+    ...names(type)
   },
   ...type.subresources.map((name) => ({
     name: `${type.plural}/${name}`,
     singularName: "",
     namespaced: type.namespaced,
-    ...(name === "scale" ? { group: "autoscaling", version: "v1", kind: "Scale" } : { kind: type.kind }),
+    ...(name === "scale" ? subresourceKind(type, name) : { kind: type.kind }),
     verbs: subresourceVerbs(name)
   }))
 ]
@@ -80,21 +99,17 @@ export const apiResourceList = (group: string) => {
 
 const aggregated = (type: ResourceType) => ({
   resource: type.plural,
-  responseKind: { group: type.group, version: type.version, kind: type.kind },
+  responseKind: responseKind(type),
   scope: type.namespaced ? "Namespaced" : "Cluster",
   singularResource: type.singular,
-  verbs,
-  ...(type.shortNames.length === 0 ? {} : { shortNames: type.shortNames }),
-  ...(type.categories.length === 0 ? {} : { categories: type.categories }),
+  verbs: verbsOf(type),
+  ...names(type),
   ...(type.subresources.length === 0
     ? {}
     : {
         subresources: type.subresources.map((name) => ({
           subresource: name,
-          responseKind:
-            name === "scale"
-              ? { group: "autoscaling", version: "v1", kind: "Scale" }
-              : { group: type.group, version: type.version, kind: type.kind },
+          responseKind: subresourceKind(type, name),
           verbs: subresourceVerbs(name)
         }))
       })
@@ -108,51 +123,7 @@ export const aggregatedDiscovery = (core: boolean) => ({
   items: ResourceTypes.groups()
     .filter(([group]) => (group === "") === core)
     .map(([group, types]) => ({
-      metadata: { ...(group === "" ? {} : { name: group }), creationTimestamp: null },
+      metadata: group === "" ? {} : { name: group },
       versions: [{ version: "v1", resources: types.map(aggregated), freshness: "Current" }]
     }))
-})
-
-const openApiPath = (group: string) => (group === "" ? "api/v1" : `apis/${group}/v1`)
-
-const parameter = (name: string) => ({ name, in: "query", schema: { type: "string", uniqueItems: true } })
-
-/** Enough for clients to see which kinds there are and that fields are validated by the server. */
-export const openApiDocument = (group: string) => {
-  const types = ResourceTypes.groups().find(([name]) => name === group)?.[1]
-  if (types === undefined) return undefined
-  const paths = types.map((type) => {
-    const scope = type.namespaced ? "/namespaces/{namespace}" : ""
-    const operation = {
-      parameters: ["dryRun", "fieldManager", "fieldValidation", "force"].map(parameter),
-      responses: { "200": { description: "OK" } },
-      "x-kubernetes-group-version-kind": { group: type.group, version: type.version, kind: type.kind }
-    }
-    return [
-      `/${openApiPath(group)}${scope}/${type.plural}/{name}`,
-      {
-        patch: { ...operation, "x-kubernetes-action": "patch" },
-        put: { ...operation, "x-kubernetes-action": "put" }
-      }
-    ]
-  })
-  return {
-    openapi: "3.0.0",
-    info: { title: "Starform Launchpad", version: version.gitVersion },
-    paths: Object.fromEntries(paths) as Record<string, unknown>,
-    components: { schemas: {} }
-  }
-}
-
-const hashOf = (value: unknown): string =>
-  createHash("sha512").update(JSON.stringify(value)).digest("hex").toUpperCase()
-
-export const openApiIndex = () => ({
-  paths: Object.fromEntries(
-    ResourceTypes.groups().map(([group]) => {
-      const path = openApiPath(group)
-      const hash = hashOf(openApiDocument(group))
-      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]
-    })
-  )
 })

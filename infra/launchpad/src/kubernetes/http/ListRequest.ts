@@ -4,7 +4,7 @@ import type { ApiStatus } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { without } from "../JsonValue.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
-import { apiVersionOf, type ResourceType } from "../ResourceTypes.ts"
+import { apiVersionOf, type ResourceType } from "../kinds/ResourceType.ts"
 import * as Selectors from "../Selectors.ts"
 import * as Statuses from "../Statuses.ts"
 import { partial, table } from "./TableFormat.ts"
@@ -53,6 +53,18 @@ const readToken = (token: string): Position | undefined => {
 const writeToken = ({ version, after }: Position): string =>
   Buffer.from(`${version} ${after}`, "utf8").toString("base64url")
 
+/** Lists are of now: an exact past is gone, the future is still to come. */
+const refusedVersion = (wanted: string, isExact: boolean, current: number): ApiStatus | undefined => {
+  if (wanted === "" || wanted === "0") return undefined
+  if (!/^\d+$/.test(wanted)) {
+    return Statuses.badRequest(`resourceVersion: Invalid value: ${JSON.stringify(wanted)}: must be a number`)
+  }
+  if (Number(wanted) > current) return Statuses.versionTooLarge(wanted, current)
+  return isExact && Number(wanted) !== current
+    ? Statuses.expired("The resourceVersion for the provided list is too old.")
+    : undefined
+}
+
 export const list = (
   store: ObjectStore["Service"],
   type: ResourceType,
@@ -63,10 +75,15 @@ export const list = (
 ): Result.Result<unknown, ApiStatus> =>
   Result.flatMap(selection(type, namespace, query), (isSelected): Result.Result<unknown, ApiStatus> => {
     const { objects, version } = store.list(type.resource)
+    const wanted = query.get("resourceVersion") ?? ""
+    const refused = refusedVersion(wanted, query.get("resourceVersionMatch") === "Exact", version)
+    if (refused !== undefined) return Result.fail(refused)
     const token = query.get("continue")
     const position = token === null || token === "" ? undefined : readToken(token)
     if (token !== null && token !== "" && position === undefined) {
-      return Result.fail(Statuses.badRequest("continue key is not valid: it was not made by this server"))
+      return Result.fail(
+        Statuses.badRequest("invalid continue token: continue key is not valid: not made by this server")
+      )
     }
     const sorted = objects.filter(isSelected).sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1))
     const rest = position === undefined ? sorted : sorted.filter((object) => keyText(object) > position.after)
@@ -85,8 +102,7 @@ export const list = (
         : {})
     }
     if (form === "table") {
-      const made = table(type, page, { resourceVersion, nowMs, withColumns: true })
-      return Result.succeed({ ...made, metadata })
+      return Result.succeed(table(type, page, { metadata, nowMs, withColumns: true }))
     }
     if (form === "metadata") {
       return Result.succeed({
@@ -100,6 +116,6 @@ export const list = (
       kind: `${type.kind}List`,
       apiVersion: apiVersionOf(type),
       metadata,
-      items: page.map((object) => without(object, "kind", "apiVersion"))
+      items: type.isBuiltIn ? page.map((object) => without(object, "kind", "apiVersion")) : page
     })
   })

@@ -8,15 +8,17 @@ import * as Result from "effect/Result"
 import type { ApiStatus } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { isObject, type JsonObject } from "../JsonValue.ts"
+import type { FieldValidation } from "../ObjectContent.ts"
 import * as ObjectDeletion from "../ObjectDeletion.ts"
 import * as ObjectOperations from "../ObjectOperations.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
+import * as JsonOperations from "../patch/JsonOperations.ts"
 import * as Patches from "../patch/Patches.ts"
 import type { PodLogs } from "../PodLogs.ts"
-import { apiVersionOf } from "../ResourceTypes.ts"
+import { apiVersionOf } from "../kinds/ResourceType.ts"
 import * as ResourceSchema from "../schema/ResourceSchema.ts"
 import * as Statuses from "../Statuses.ts"
-import { failure, json, statusBody } from "./Answers.ts"
+import { failure, json, statusBody, warned } from "./Answers.ts"
 import * as BodyReader from "./BodyReader.ts"
 import * as ListRequest from "./ListRequest.ts"
 import type { ResourceRequest } from "./RequestPath.ts"
@@ -48,10 +50,10 @@ const patchTypes = {
 const shaped = (context: Context, object: KubernetesObject, status = 200) => {
   const form = ListRequest.formOf(context.request.headers["accept"] ?? "")
   const { type } = context.target
-  const { resourceVersion } = object.metadata
+  const metadata = { resourceVersion: object.metadata.resourceVersion }
   if (form === "metadata") return json(partial(object), status)
   if (form === "object") return json(object, status)
-  return json(table(type, [object], { resourceVersion, nowMs: context.nowMs, withColumns: true }), status)
+  return json(table(type, [object], { metadata, nowMs: context.nowMs, withColumns: true }), status)
 }
 
 const placeOf = ({ target }: Context): ObjectOperations.Place => ({
@@ -63,9 +65,18 @@ const placeOf = ({ target }: Context): ObjectOperations.Place => ({
 const managerOf = ({ query, request }: Context): string =>
   query.get("fieldManager") || (request.headers["user-agent"] ?? "unknown").split("/")[0] || "unknown"
 
+const fieldValidationOf = ({ query }: Context): FieldValidation => {
+  const wanted = query.get("fieldValidation")
+  return wanted === "Strict" || wanted === "Ignore" ? wanted : "Warn"
+}
+
+const subresourceOf = ({ target: { subresource } }: Context) =>
+  subresource === "status" || subresource === "scale" ? ({ subresource } as const) : {}
+
 const writeOptions = (context: Context): ObjectOperations.WriteOptions => ({
   manager: managerOf(context),
-  ...(context.target.subresource === "status" ? { subresource: "status" as const } : {}),
+  ...subresourceOf(context),
+  fieldValidation: fieldValidationOf(context),
   dryRun: context.query.get("dryRun") === "All",
   nowMs: context.nowMs
 })
@@ -120,7 +131,9 @@ const logs = (context: Context): Answer => {
   const container = query.get("container")
   const tailLines = number("tailLines")
   const sinceSeconds = number("sinceSeconds")
-  return Effect.map(Effect.fromResult(ObjectOperations.get(context.store, placeOf(context))), () => {
+  return Effect.map(Effect.fromResult(ObjectOperations.get(context.store, placeOf(context))), (pod) => {
+    const isPlaced = isObject(pod["spec"]) && typeof pod["spec"]["nodeName"] === "string"
+    if (!isPlaced) return HttpServerResponse.empty({ status: 204 })
     const output = context.logs.stream(
       {
         namespace: target.namespace ?? "",
@@ -169,17 +182,6 @@ const checkBody = (context: Context, content: JsonObject): ApiStatus | undefined
       "the namespace of the provided object does not match the namespace sent on the request"
     )
   }
-  if (type.kind === "Secret" && isObject(content["data"])) {
-    for (const value of Object.values(content["data"])) {
-      const isBase64 =
-        typeof value === "string" && /^[A-Za-z0-9+/\s]*={0,2}$/.test(value) && value.length % 4 === 0
-      if (!isBase64 && value !== null) {
-        return Statuses.badRequest(
-          'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
-        )
-      }
-    }
-  }
   return undefined
 }
 
@@ -189,19 +191,26 @@ const checked = (context: Context, content: JsonObject): Effect.Effect<JsonObjec
 }
 
 const written = (context: Context, outcome: Result.Result<ObjectOperations.Written, ApiStatus>): Answer =>
-  Effect.map(Effect.fromResult(outcome), ({ object, created }) =>
-    shaped(context, object, created ? 201 : 200)
+  Effect.map(Effect.fromResult(outcome), ({ object, created, warnings }) =>
+    warned(shaped(context, object, created ? 201 : 200), warnings)
   )
 
-const acceptedBodies = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+const acceptedBodies = "application/json, application/yaml"
+
+/** A custom kind has no keys of strategic merge. */
+const customPatches =
+  "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+
+const offered = "application/json, application/json;stream=watch"
+
+const isJsonWelcome = (accept: string | undefined): boolean =>
+  accept === undefined || accept === "" || /(application|\*)\/(json|\*)/.test(accept)
 
 const readObject = Effect.fnUntraced(function* (context: Context) {
   const { request, target } = context
   const media = BodyReader.mediaType(request)
   if (media !== "application/json" && media !== "application/yaml" && media !== "") {
-    return yield* Statuses.unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${acceptedBodies}`
-    )
+    return yield* Statuses.unsupportedMediaType(acceptedBodies)
   }
   const text = yield* BodyReader.read(request)
   return yield* BodyReader.decodeObject(text, target.type.kind)
@@ -233,16 +242,14 @@ const replace = Effect.fnUntraced(function* (context: Context) {
 const applyPatch = Effect.fnUntraced(function* (context: Context, text: string) {
   if ((context.query.get("fieldManager") ?? "") === "") return yield* Statuses.fieldManagerRequired()
   const body = yield* BodyReader.decodeYaml(text).pipe(
-    Effect.mapError((problem) => Statuses.badRequest(`error decoding YAML: ${problem}`))
+    Effect.mapError((problem) =>
+      Statuses.badRequest(`error decoding YAML: error converting YAML to JSON: ${problem}`)
+    )
   )
   const content = yield* checked(context, isObject(body) ? body : {})
   const metadata = isObject(content["metadata"]) ? content["metadata"] : {}
   if (metadata["managedFields"] !== undefined) {
     return yield* Statuses.badRequest("metadata.managedFields must be nil")
-  }
-  const unknown = ResourceSchema.unknownField(context.target.type.kind, content)
-  if (unknown !== undefined) {
-    return yield* Statuses.undeclaredField(context.target, unknown)
   }
   const options = { ...writeOptions(context), force: context.query.get("force") === "true" }
   return yield* written(context, ObjectOperations.apply(context.store, placeOf(context), content, options))
@@ -258,12 +265,15 @@ const patched = (
   if (kind === "strategic") {
     return Result.succeed(Patches.strategic(before, patch, ResourceSchema.ofKind(schemaOf)))
   }
-  return Result.mapError(Patches.json(before, patch), (problem) => Statuses.unprocessable(problem))
+  return Result.mapError(JsonOperations.apply(before, patch), Statuses.unprocessable)
 }
 
 const patch = Effect.fnUntraced(function* (context: Context) {
   const kind = patchTypes[BodyReader.mediaType(context.request) as keyof typeof patchTypes]
-  if (kind === undefined) return yield* Statuses.unsupportedMediaType("415: Unsupported Media Type")
+  if (kind === undefined) return yield* Statuses.unsupportedPatchType()
+  if (kind === "strategic" && !context.target.type.isBuiltIn) {
+    return yield* Statuses.unsupportedMediaType(customPatches)
+  }
   const text = yield* BodyReader.read(context.request)
   if (kind === "apply") return yield* applyPatch(context, text)
   const change = yield* BodyReader.decode(text).pipe(
@@ -332,6 +342,9 @@ const route = (context: Context): Answer => {
   const { name, subresource, type } = target
   if (subresource !== undefined && !(type.subresources as ReadonlyArray<string>).includes(subresource)) {
     return Effect.fail(Statuses.unknownPath())
+  }
+  if (subresource !== "log" && !isJsonWelcome(request.headers["accept"])) {
+    return Effect.fail(Statuses.notAcceptable(offered))
   }
   const isWatch = query.get("watch") === "true" || query.get("watch") === "1"
   if (name === undefined) {

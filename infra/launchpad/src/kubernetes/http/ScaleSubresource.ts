@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import type { ApiStatus } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { isObject, type JsonObject } from "../JsonValue.ts"
+import { selectorText } from "../kinds/TableColumn.ts"
 import * as ObjectOperations from "../ObjectOperations.ts"
 import type { ObjectStore } from "../ObjectStore.ts"
 import * as Statuses from "../Statuses.ts"
@@ -10,13 +11,6 @@ import * as Statuses from "../Statuses.ts"
 const field = (object: KubernetesObject, part: "spec" | "status", key: string): unknown => {
   const value = object[part]
   return isObject(value) ? value[key] : undefined
-}
-
-const selectorText = (selector: unknown): string => {
-  const labels = isObject(selector) && isObject(selector["matchLabels"]) ? selector["matchLabels"] : {}
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${String(value)}`)
-    .join(",")
 }
 
 export const of = (object: KubernetesObject) => {
@@ -46,12 +40,18 @@ export const write = (
     if (typeof replicas !== "number" || replicas < 0) {
       const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`
       return Result.fail(
-        Statuses.invalid(place.type, place.name, [
+        Statuses.invalid({ group: "autoscaling", kind: "Scale" }, place.name, [
           { reason: "FieldValueInvalid", message, field: "spec.replicas" }
         ])
       )
     }
-    const content = { ...object, spec: { ...(object["spec"] as JsonObject), replicas } }
+    const asked = isObject(wanted) && isObject(wanted["metadata"]) ? wanted["metadata"] : {}
+    const { resourceVersion = "" } = asked
+    const content = {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion },
+      spec: { ...(object["spec"] as JsonObject), replicas }
+    }
     return Result.map(ObjectOperations.update(store, place, content, options), (written) =>
       of(written.object)
     )

@@ -6,7 +6,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { type Change, changesFrom, type ObjectStore } from "../ObjectStore.ts"
-import { apiVersionOf, type ResourceType } from "../ResourceTypes.ts"
+import { apiVersionOf, type ResourceType } from "../kinds/ResourceType.ts"
 import type { Predicate } from "../Selectors.ts"
 import type { Form } from "./ListRequest.ts"
 import { partial, table } from "./TableFormat.ts"
@@ -42,10 +42,16 @@ const lineOf = (
   const isIn = change.type !== "DELETED" && request.isSelected(object)
   const wasIn = previous !== undefined && request.isSelected(previous)
   if (isIn) return { type: wasIn ? "MODIFIED" : "ADDED", object }
-  return wasIn ? { type: "DELETED", object } : undefined
+  if (!wasIn) return undefined
+  // What left is told as it was known, under the version at which it left.
+  const { resourceVersion } = object.metadata
+  return { type: "DELETED", object: { ...previous, metadata: { ...previous.metadata, resourceVersion } } }
 }
 
 const encoder = new TextEncoder()
+
+/** Sends the head of the response, so that a client of a quiet watch knows that it watches. */
+const nothing = new Uint8Array(0)
 
 const bytesOf = (line: Line): Uint8Array => encoder.encode(`${JSON.stringify(line)}\n`)
 
@@ -65,8 +71,8 @@ export const stream = (store: ObjectStore["Service"], request: WatchRequest): St
         if (request.form === "object") return object
         const withColumns = isFirst
         isFirst = false
-        const { resourceVersion } = object.metadata
-        return table(request.type, [object], { resourceVersion, nowMs, withColumns })
+        const metadata = { resourceVersion: object.metadata.resourceVersion }
+        return table(request.type, [object], { metadata, nowMs, withColumns })
       }
 
       const bookmark = (annotations: Record<string, string> | undefined): Line => ({
@@ -76,7 +82,6 @@ export const stream = (store: ObjectStore["Service"], request: WatchRequest): St
           apiVersion: apiVersionOf(request.type),
           metadata: {
             resourceVersion: String(newest),
-            creationTimestamp: null,
             ...(annotations === undefined ? {} : { annotations })
           }
         }
@@ -110,12 +115,13 @@ export const stream = (store: ObjectStore["Service"], request: WatchRequest): St
       ).pipe(Stream.flattenIterable)
       const ending = Stream.suspend(() => Stream.fromIterable(request.bookmarks ? [bookmark(undefined)] : []))
 
-      return Stream.fromIterable([...existing, ...marked]).pipe(
+      const lines = Stream.fromIterable([...existing, ...marked]).pipe(
         Stream.concat(live),
         Stream.interruptWhen(Effect.sleep(request.timeout)),
         Stream.concat(ending),
         Stream.map(bytesOf)
       )
+      return Stream.concat(Stream.make(nothing), lines)
     })
   )
 

@@ -1,9 +1,6 @@
-/** The three plain patches: JSON Merge Patch (RFC 7396), JSON Patch (RFC 6902), and Kubernetes' strategic merge. Pure. */
-import * as JsonPatch from "effect/JsonPatch"
-import * as Result from "effect/Result"
-import { childSchema } from "../apply/FieldTree.ts"
-import { isObject, type JsonObject } from "../JsonValue.ts"
-import { type FieldSchema, resolve } from "../schema/ResourceSchema.ts"
+/** Patches that look like the object: JSON Merge Patch (RFC 7396) and Kubernetes' strategic merge. Pure. */
+import { isObject } from "../JsonValue.ts"
+import { childOf, type FieldSchema, isList, resolve } from "../schema/ResourceSchema.ts"
 
 export const merge = (target: unknown, patch: unknown): unknown => {
   if (!isObject(patch)) return patch
@@ -14,13 +11,6 @@ export const merge = (target: unknown, patch: unknown): unknown => {
   }
   return result
 }
-
-/** Fails with what is wrong with the operations. */
-export const json = (target: JsonObject, operations: unknown): Result.Result<unknown, string> =>
-  Result.try({
-    try: () => JsonPatch.apply(operations as JsonPatch.JsonPatch, target as never) as unknown,
-    catch: (error) => (error instanceof Error ? error.message : "the patch cannot be applied")
-  })
 
 const strategicList = (
   target: ReadonlyArray<unknown>,
@@ -52,14 +42,11 @@ export const strategic = (target: unknown, patch: unknown, schema: FieldSchema):
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith("$")) continue
     const present = result[key]
-    const child = resolve(childSchema(schema, key))
+    const child = resolve(childOf(resolve(schema), key))
     if (value === null) delete result[key]
     else if (Array.isArray(value) && Array.isArray(present)) {
-      const mergeKey = typeof child === "object" && "l" in child ? child.m : undefined
       result[key] =
-        mergeKey === undefined || typeof child !== "object" || !("l" in child)
-          ? value
-          : strategicList(present, value, mergeKey, child.l)
+        isList(child) && child.m !== undefined ? strategicList(present, value, child.m, child.l) : value
     } else result[key] = isObject(value) ? strategic(present, value, child) : value
   }
   for (const [key, order] of Object.entries(patch)) {

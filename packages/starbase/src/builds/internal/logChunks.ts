@@ -17,8 +17,3 @@ export const chunkBodies = (lines: ReadonlyArray<string>, bytesMax: number): Rea
   }
   return bodies.map((body) => encoder.encode(body.join("")))
 }
-
-/** Drops what would move a terminal's cursor; tabs and the escape that begins a colour stay. */
-export const withoutControls = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text.replaceAll(/[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f]/g, "")

@@ -1,0 +1,85 @@
+/** Answers to what clients ask before anything else; made once, since the kinds do not change. */
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Discovery from "./Discovery.ts"
+import * as OpenApiDocuments from "./OpenApiDocuments.ts"
+
+interface Document {
+  readonly body: Uint8Array
+  readonly contentType: string
+  /** Only documents that clients ask for again by it have one. */
+  readonly tag?: string
+}
+
+const plainText = "text/plain; charset=utf-8"
+const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+const bytes = (value: unknown) => Buffer.from(JSON.stringify(value))
+
+const plain = (value: unknown): Document => ({ body: bytes(value), contentType: "application/json" })
+
+const aggregated = (core: boolean): Document => {
+  const value = Discovery.aggregatedDiscovery(core)
+  return { body: bytes(value), contentType: aggregatedType, tag: `"${OpenApiDocuments.hashOf(value)}"` }
+}
+
+const healthy: Document = { body: Buffer.from("ok"), contentType: plainText }
+
+const documents = (): ReadonlyMap<string, Document> => {
+  const groups = Discovery.apiGroupList().groups.map(({ name }) => name)
+  return new Map<string, Document>([
+    ["/api", plain(Discovery.apiVersions)],
+    ["/apis", plain(Discovery.apiGroupList())],
+    ["/api/v1", plain(Discovery.apiResourceList(""))],
+    ["/version", plain(Discovery.version)],
+    ["/openapi/v3", { ...plain(OpenApiDocuments.index()), contentType: plainText }],
+    ["/openapi/v3/api/v1", plain(OpenApiDocuments.ofGroup(""))],
+    ...groups.flatMap((group): ReadonlyArray<[string, Document]> => [
+      [`/apis/${group}`, plain(Discovery.apiGroupOf(group))],
+      [`/apis/${group}/v1`, plain(Discovery.apiResourceList(group))],
+      [`/openapi/v3/apis/${group}/v1`, plain(OpenApiDocuments.ofGroup(group))]
+    ])
+  ])
+}
+
+const respond = (document: Document, request: HttpServerRequest.HttpServerRequest) => {
+  const { body, contentType, tag } = document
+  if (tag === undefined) return HttpServerResponse.uint8Array(body, { contentType })
+  const headers = { etag: tag, vary: "Accept" }
+  return request.headers["if-none-match"] === tag
+    ? HttpServerResponse.empty({ status: 304, headers })
+    : HttpServerResponse.uint8Array(body, { contentType, headers })
+}
+
+const aggregatedForm = /as=APIGroupDiscoveryList/
+
+const healthPaths = new Set(["/healthz", "/readyz", "/livez"])
+
+/** What everybody may ask. */
+export const health = (path: string) =>
+  healthPaths.has(path)
+    ? HttpServerResponse.uint8Array(healthy.body, { contentType: healthy.contentType })
+    : undefined
+
+/** Answers a path of discovery; `undefined` for every other request. */
+export const make = () => {
+  const known = documents()
+  const aggregates = new Map([
+    ["/api", aggregated(true)],
+    ["/apis", aggregated(false)]
+  ])
+  return (
+    path: string,
+    request: HttpServerRequest.HttpServerRequest
+  ): HttpServerResponse.HttpServerResponse | undefined => {
+    if (request.method !== "GET") return undefined
+    const plainPath = path.replace(/(.)\/$/, "$1")
+    const isAggregated = aggregatedForm.test(request.headers["accept"] ?? "")
+    const document = (isAggregated ? aggregates.get(plainPath) : undefined) ?? known.get(plainPath)
+    return document === undefined ? undefined : respond(document, request)
+  }
+}
+
+/** A path at which there is nothing at all. */
+export const noSuchPath = () =>
+  HttpServerResponse.uint8Array(Buffer.from("404 page not found\n"), { status: 404, contentType: plainText })

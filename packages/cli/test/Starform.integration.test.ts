@@ -1,0 +1,358 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { FetchHttpClient } from "effect/http"
+import {
+  agentToken,
+  app as appOf,
+  baseUrl,
+  clientOf,
+  clusterId,
+  deployOf,
+  digestOf,
+  ended,
+  endless,
+  push,
+  script,
+  setUp,
+  strangerToken,
+  workspaceToken
+} from "../../starbase/test/harness/ApiWorld.ts"
+import * as ObedientAgent from "../../starbase/test/harness/ObedientAgent.ts"
+import * as StarbaseProcess from "../../starbase/test/harness/StarbaseProcess.ts"
+import { golden } from "./golden.ts"
+import { emptyFolder, type Ran, type RunOptions, starform } from "./StarformRun.ts"
+
+/** What differs from run to run: ids, ports, and how long things took. */
+const normal = (text: string): string =>
+  text
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uuid>")
+    .replace(/127\.0\.0\.1:\d+/g, "<host>")
+    .replace(/"(atMs|sinceMs|createdAtMs)": \d+/g, '"$1": "<time>"')
+    .replace(/\b\d+ (s|min) ago/g, "<time> ago")
+    .replace(/\bfor \d+ (s|min)\b/g, "for <time>")
+    .replace(/after \d+\.\d s/g, "after <time>")
+
+const as = Effect.fnUntraced(function* (token: Redacted.Redacted<string>, options: RunOptions) {
+  const url = yield* baseUrl
+  const env = { STARFORM_URL: url, STARFORM_TOKEN: Redacted.value(token), ...options.env }
+  return yield* starform({ ...options, env })
+})
+
+const owner = (...args: ReadonlyArray<string>) => as(workspaceToken, { args })
+
+const transcript = (args: ReadonlyArray<string>, { status, stdout, stderr }: Ran): string =>
+  [
+    `$ starform ${args.join(" ")}`,
+    stdout,
+    ...(stderr === "" ? [] : ["--- standard error", stderr]),
+    `--- status ${status}`,
+    ""
+  ].join("\n")
+
+const transcribed = (args: ReadonlyArray<string>) =>
+  Effect.map(owner(...args), (ran) => normal(transcript(args, ran)))
+
+const compare = (name: string, transcripts: ReadonlyArray<string>) => {
+  const text = transcripts.join("\n")
+  assert.strictEqual(text, golden(new URL(`__golden__/${name}.txt`, import.meta.url), text))
+}
+
+/** Runs each command line and compares all of it with what a person has reviewed. */
+const reviewed = Effect.fnUntraced(function* (name: string, ...lines: ReadonlyArray<ReadonlyArray<string>>) {
+  const runs = yield* Effect.forEach(lines, transcribed)
+  compare(name, runs)
+})
+
+/** The same for lines that change nothing, side by side. */
+const reviewedReads = Effect.fnUntraced(function* (
+  name: string,
+  ...lines: ReadonlyArray<ReadonlyArray<string>>
+) {
+  compare(name, yield* Effect.forEach(lines, transcribed, { concurrency: 3 }))
+})
+
+const agent = Effect.fnUntraced(function* (verdict: ObedientAgent.Verdict = ObedientAgent.healthy) {
+  const access = { url: yield* baseUrl, clusterId, token: agentToken }
+  return yield* Effect.forkScoped(ObedientAgent.run(access, verdict))
+})
+
+/** Each command is a process of its own, and starting one takes its time on a busy machine. */
+const patience = { timeout: 90_000 }
+
+const layer = StarbaseProcess.layer(script).pipe(Layer.provideMerge(FetchHttpClient.layer))
+
+it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("starform", (it) => {
+  it.effect(
+    "explains an app that has nothing to run, and keeps settings for its first deploy",
+    () =>
+      Effect.gen(function* () {
+        yield* setUp
+        yield* reviewedReads(
+          "new-app",
+          ["status"],
+          ["releases"],
+          ["deploys"],
+          ["logs"],
+          ["restart"],
+          ["rollback"],
+          ["env", "list"]
+        )
+        yield* reviewed("new-app-scale", ["scale", "worker=2"], ["scale"])
+      }),
+    patience
+  )
+
+  it.effect(
+    "creates and lists what a workspace owns",
+    () =>
+      Effect.gen(function* () {
+        yield* reviewed(
+          "tree",
+          ["projects", "create", "blog", "--name", "The blog"],
+          ["environments", "create", "blog/staging"],
+          ["services", "create", "blog/site"],
+          ["services", "create", "blog/jobs", "--type", "worker"]
+        )
+        yield* reviewedReads(
+          "tree-lists",
+          ["workspaces", "list"],
+          ["projects", "list"],
+          ["environments", "list"],
+          ["services", "list"],
+          ["services", "list", "--json"],
+          ["status"],
+          ["status", "-a", "site", "-e", "staging"]
+        )
+      }),
+    patience
+  )
+
+  it.effect(
+    "follows a push from its log to live",
+    () =>
+      Effect.gen(function* () {
+        yield* agent()
+        yield* push(1)
+        const followed = yield* owner("logs", "-f", "-a", "api")
+        assert.strictEqual(followed.status, 0)
+        assert.match(followed.stdout, /^installing for commit 1\nbuilt\n/)
+        assert.match(followed.stdout, /✓ Live after/)
+        yield* push(3)
+        yield* ended(yield* clientOf(workspaceToken), deployOf(3))
+        yield* reviewedReads(
+          "live",
+          ["status", "-a", "api"],
+          ["releases", "-a", "api"],
+          ["deploys", "-a", "api"],
+          ["logs", "-a", "api"],
+          ["logs", "-a", "api", "--deploy", "1"],
+          ["logs", "-a", "api", "--deploy", "99"],
+          ["status", "-a", "api", "--json"]
+        )
+      }),
+    patience
+  )
+
+  it.effect(
+    "hands on the lines of a build that runs, and says how its deploy ended",
+    () =>
+      Effect.gen(function* () {
+        yield* agent()
+        yield* push(endless)
+        const following = yield* Effect.forkChild(owner("logs", "-f", "-a", "api"))
+        const client = yield* clientOf(workspaceToken)
+        yield* client.AwaitDeploy({ app: appOf, deployId: deployOf(endless), phasesSeen: 1 })
+        const now = yield* owner("logs", "-a", "api")
+        assert.include(now.stderr, "It goes on")
+        yield* push(5)
+        const ran = yield* Fiber.join(following)
+        assert.strictEqual(ran.status, 1)
+        assert.include(ran.stdout, `installing for commit ${endless}`)
+        assert.include(ran.stdout, "A newer deploy took over")
+        yield* ended(client, deployOf(5))
+      }),
+    patience
+  )
+
+  it.effect(
+    "rolls back, restarts and scales, and waits for the outcome",
+    () =>
+      Effect.gen(function* () {
+        yield* agent()
+        yield* reviewed(
+          "steer",
+          ["rollback", "-a", "api", "--to", "1"],
+          ["rollback", "-a", "api", "--to", "7"],
+          ["restart", "-a", "api"],
+          ["scale", "-a", "api", "web=3", "worker=0"],
+          ["scale", "-a", "api", "db=1"],
+          ["scale", "-a", "api", "web"],
+          ["status", "-a", "api"]
+        )
+        const byDigest = yield* owner("rollback", "-a", "api", "--to", "sha256:0000003")
+        assert.strictEqual(byDigest.status, 0)
+        assert.include(byDigest.stdout, "to release 2;")
+      }),
+    patience
+  )
+
+  it.effect(
+    "INV-CLI-2 sets, lists and removes variables, and never shows a secret again",
+    () =>
+      Effect.gen(function* () {
+        yield* agent()
+        const set = yield* as(workspaceToken, {
+          args: ["env", "set", "-a", "api", "DATABASE_URL=-"],
+          stdin: "postgres://user:hunter2@db/shop\n"
+        })
+        assert.strictEqual(set.status, 0)
+        assert.notInclude(set.stdout + set.stderr, "hunter2")
+        yield* reviewed(
+          "env",
+          ["env", "set", "-a", "api", "--plain", "REGION=eu", "LEVEL=a=b"],
+          ["env", "list", "-a", "api"],
+          ["env", "list", "-a", "api", "--json"],
+          ["env", "unset", "-a", "api", "DATABASE_URL"],
+          ["env", "list", "-a", "api"],
+          ["env", "set", "-a", "api", "NOTHING"],
+          ["env", "set", "-a", "api", "1=2"],
+          ["env", "set", "-a", "api", "PORT=1"]
+        )
+      }),
+    patience
+  )
+
+  it.effect(
+    "explains a build that failed and a rollout that failed, with status 1",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* clientOf(workspaceToken)
+        yield* push(6)
+        yield* ended(client, deployOf(6))
+        yield* reviewedReads("failed-build", ["status", "-a", "api"], ["logs", "-f", "-a", "api"])
+        yield* agent((app) =>
+          app.image === `local/app@${digestOf(9)}`
+            ? {
+                phase: "failed",
+                reason: { code: "WrongPort", message: "listens on 3000, but PORT is 8080" },
+                output: ["listening on 3000"]
+              }
+            : ObedientAgent.healthy(app)
+        )
+        yield* push(9)
+        yield* ended(client, deployOf(9))
+        yield* client.GetAppStatus({ app: appOf }).pipe(
+          Effect.repeat({
+            schedule: Schedule.spaced("50 millis"),
+            until: ({ observed }) => observed?.isOfLive === true && observed.phase === "available"
+          }),
+          Effect.timeout("20 seconds")
+        )
+        yield* reviewedReads("failed-rollout", ["status", "-a", "api"], ["logs", "-f", "-a", "api"])
+      }),
+    patience
+  )
+
+  it.effect(
+    "creates a workspace whose token works at once",
+    () =>
+      Effect.gen(function* () {
+        const created = yield* as(StarbaseProcess.operatorToken, {
+          args: ["workspaces", "create", "initech"]
+        })
+        assert.strictEqual(created.status, 0)
+        const token = /sfw_\S+/.exec(created.stdout)?.[0] ?? ""
+        const listed = yield* as(Redacted.make(token), { args: ["workspaces", "list"] })
+        assert.include(listed.stdout, "initech")
+        assert.notInclude(listed.stdout, "acme")
+        const refused = yield* owner("workspaces", "create", "mine")
+        assert.strictEqual(refused.status, 2)
+        assert.strictEqual(refused.stderr, "You may not create a workspace with this token.\n")
+      }),
+    patience
+  )
+
+  it.effect(
+    "INV-CLI-5 answers the unknown and the forbidden with the same line, and ends with its status",
+    () =>
+      Effect.gen(function* () {
+        const unknown = yield* owner("status", "-a", "globex/shop/api")
+        const forbidden = yield* as(strangerToken, { args: ["status", "-a", "acme/shop/api"] })
+        assert.strictEqual(
+          unknown.stderr,
+          `There is no workspace "globex" here, or you have no access to it.\n`
+        )
+        assert.strictEqual(
+          forbidden.stderr,
+          `There is no workspace "acme" here, or you have no access to it.\n`
+        )
+        assert.deepStrictEqual([unknown.status, forbidden.status], [2, 2])
+        const wrong = yield* as(Redacted.make("nonsense"), { args: ["status"] })
+        assert.strictEqual(wrong.stderr, "This token is not valid. Use a token of the workspace.\n")
+        assert.strictEqual(wrong.status, 2)
+        const nobody = yield* as(workspaceToken, {
+          args: ["status"],
+          env: { STARFORM_URL: "http://127.0.0.1:1" }
+        })
+        assert.strictEqual(nobody.stderr, "http://127.0.0.1:1 does not answer. Is Starform running there?\n")
+        assert.strictEqual(nobody.status, 75)
+        yield* reviewedReads(
+          "misuse",
+          ["status", "--bogus"],
+          ["statsu"],
+          ["status", "-a", "a//b"],
+          ["env", "set"]
+        )
+      }),
+    patience
+  )
+
+  it.effect(
+    "INV-CLI-1 finds its settings in the nearest folder above, and sends a file's token nowhere else",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* emptyFolder
+        const below = join(folder, "deep", "below")
+        mkdirSync(below, { recursive: true })
+        mkdirSync(join(folder, ".starform"))
+        const file = join(folder, ".starform", "cli.json")
+        const url = yield* baseUrl
+        writeFileSync(file, JSON.stringify({ url, token: Redacted.value(workspaceToken) }), { mode: 0o600 })
+        const found = yield* starform({ args: ["workspaces", "list"], cwd: below })
+        assert.strictEqual(found.stderr, "")
+        assert.include(found.stdout, "acme")
+
+        const elsewhere = { STARFORM_URL: "http://127.0.0.1:1" }
+        const other = yield* starform({ args: ["workspaces", "list"], cwd: below, env: elsewhere })
+        assert.strictEqual(other.stderr, "No token for http://127.0.0.1:1. Set STARFORM_TOKEN.\n")
+
+        chmodSync(file, 0o644)
+        const open = yield* starform({ args: ["workspaces", "list"], cwd: below })
+        assert.include(open.stderr, "chmod 600")
+
+        writeFileSync(file, "{")
+        const broken = yield* starform({ args: ["workspaces", "list"], cwd: below })
+        assert.strictEqual(broken.status, 2)
+        const nowhere = yield* starform({ args: ["status"], cwd: yield* emptyFolder })
+        assert.match(nowhere.stderr, /^No Starform here/)
+      }),
+    patience
+  )
+
+  it.effect(
+    "INV-CLI-4 prints colours where they are wanted, and none into a pipe",
+    () =>
+      Effect.gen(function* () {
+        const piped = yield* owner("releases", "-a", "api")
+        assert.notInclude(piped.stdout, "\u001b")
+        const forced = yield* as(workspaceToken, {
+          args: ["releases", "-a", "api"],
+          env: { FORCE_COLOR: "1" }
+        })
+        assert.include(forced.stdout, "\u001b[32m")
+      }),
+    patience
+  )
+})

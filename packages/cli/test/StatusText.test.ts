@@ -1,0 +1,140 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AppId from "@starform/domain/ids/AppId"
+import { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
+import { BuildId, DeployId, ProjectId, ReleaseId, ServiceId } from "@starform/domain/ids/Ids"
+import { EnvironmentName, ProcessName } from "@starform/domain/ids/Slug"
+import type { Deploy } from "@starform/domain/model/Deploy"
+import type { Release } from "@starform/domain/model/Release"
+import type { AppStatus } from "@starform/domain/protocol/AppRpcs"
+import { plain } from "@starform/cli/output/Paint"
+import { statusLines } from "@starform/cli/output/StatusText"
+
+const id = (n: number) => `0198c0de-0000-7000-8000-${n.toString().padStart(12, "0")}`
+const digest = Digest.make(`sha256:${"a".repeat(64)}`)
+const nowMs = 1_700_000_000_000
+
+const releaseOf = (number: number): Release => ({
+  id: ReleaseId.make(id(number)),
+  number,
+  image: ImageReference.make(`local/app@${digest}`),
+  digest,
+  processes: [{ name: ProcessName.make("web"), command: ["node"] }],
+  provenance: {
+    buildId: BuildId.make(id(number)),
+    gitSha: CommitSha.make("1f0c2ab".padEnd(40, "0")),
+    gitRef: "refs/heads/main",
+    gitRepo: "acme/shop/api"
+  },
+  createdAtMs: nowMs
+})
+
+const deployOf = (release: Release, fields: Partial<Deploy>): Deploy => ({
+  id: DeployId.make(id(90)),
+  ordinal: 4,
+  kind: "push",
+  phase: "deployed",
+  phases: [{ phase: "pending", atMs: nowMs - 65_000 }],
+  commit: release.provenance.gitSha,
+  ref: "refs/heads/main",
+  releaseId: release.id,
+  failure: null,
+  supersededBy: null,
+  ...fields
+})
+
+const observedAs = (
+  phase: NonNullable<AppStatus["observed"]>["phase"],
+  ready: number,
+  fields: Partial<NonNullable<AppStatus["observed"]>> = {}
+): AppStatus["observed"] => ({
+  isOfLive: true,
+  phase,
+  reason: null,
+  processes: [
+    { name: ProcessName.make("web"), desiredReplicas: 2, readyReplicas: ready, updatedReplicas: 2 }
+  ],
+  sinceMs: nowMs - 3_600_000,
+  ...fields
+})
+
+const shown = (fields: Partial<AppStatus>): string =>
+  statusLines(plain, {
+    name: "shop/api",
+    branch: "main",
+    releases: [releaseOf(2), releaseOf(1)],
+    nowMs,
+    status: {
+      appId: AppId.format({
+        projectId: ProjectId.make(id(1)),
+        environment: EnvironmentName.make("production"),
+        serviceId: ServiceId.make(id(2))
+      }),
+      hostnames: [],
+      urls: ["https://api-shop.example"],
+      live: null,
+      deploy: null,
+      observed: null,
+      scale: [],
+      health: { path: null, startupSeconds: 60 },
+      ...fields
+    }
+  }).join("\n")
+
+describe("StatusText", () => {
+  it("says that the first release is being built, and shows no URL that nobody answers", () => {
+    const text = shown({ deploy: deployOf(releaseOf(1), { phase: "building", releaseId: null }) })
+    assert.match(text, /^● shop\/api is not live yet: the first release is being built/)
+    assert.notInclude(text, "https://")
+    assert.include(text, "starform logs -f")
+  })
+
+  it("says that the first deploy failed, why, and what to do about it", () => {
+    const failure = {
+      phase: "building",
+      code: "InstallFailed",
+      reason: "npm ci ended with status 1",
+      advice: "Run it on your machine.",
+      output: ["npm error"]
+    } as const
+    const text = shown({ deploy: deployOf(releaseOf(1), { phase: "failed", failure, releaseId: null }) })
+    assert.match(text, /is not live: the newest deploy failed/)
+    assert.include(text, "✗ Failed while building: npm ci ended with status 1 (InstallFailed)")
+    assert.include(text, "Run it on your machine.")
+    assert.include(text, "│ npm error")
+  })
+
+  it("says that a live release has lost pods, and why", () => {
+    const reason = { code: "CrashLoop", message: "web ended with status 1" }
+    const text = shown({
+      live: releaseOf(2),
+      deploy: deployOf(releaseOf(2), {}),
+      observed: observedAs("degraded", 1, { reason })
+    })
+    assert.match(text, /is live, but not all of it is ready/)
+    assert.include(text, "✗ web ended with status 1 (CrashLoop)")
+    assert.include(text, "web       1/2")
+    assert.include(text, "degraded for 1 h")
+    assert.include(text, "starform rollback")
+  })
+
+  it("says that an app is down when the live release has no pod left", () => {
+    const text = shown({
+      live: releaseOf(2),
+      deploy: deployOf(releaseOf(2), {}),
+      observed: observedAs("failed", 0)
+    })
+    assert.match(text, /^● shop\/api is down/)
+  })
+
+  it("never calls an app down for a rollout that fails while the release before it serves", () => {
+    const text = shown({
+      live: releaseOf(1),
+      deploy: deployOf(releaseOf(2), { phase: "deploying" }),
+      observed: observedAs("failed", 0, { isOfLive: false })
+    })
+    assert.match(text, /^● shop\/api is live, and a push is being rolled out/)
+    assert.include(text, "Release   release 1")
+    assert.include(text, "of        release 2")
+    assert.include(text, "Rollout   failed for 1 h")
+  })
+})

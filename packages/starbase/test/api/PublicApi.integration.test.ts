@@ -1,0 +1,425 @@
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { assert, it } from "@effect/vitest"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { DeployId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
+import { EnvironmentName, ProcessName, Slug, VariableName } from "@starform/domain/ids/Slug"
+import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
+import type { StarformClient } from "@starform/domain/protocol/StarformClient"
+import { StarbaseConfig } from "@starform/starbase/StarbaseConfig"
+import { hash } from "@starform/starbase/security/Token"
+import {
+  agentToken,
+  app,
+  appIdOf,
+  clientOf,
+  clusterId,
+  commitOf,
+  deployOf,
+  digestOf,
+  endless,
+  ended,
+  push,
+  requestId,
+  script,
+  setUp,
+  strangerToken,
+  workspaceId,
+  workspaceToken
+} from "../harness/ApiWorld.ts"
+import * as ObedientAgent from "../harness/ObedientAgent.ts"
+import * as StarbaseProcess from "../harness/StarbaseProcess.ts"
+
+/** Names of the RPCs that were called. */
+const called = new Set<string>()
+
+const recording = (client: StarformClient): StarformClient =>
+  new Proxy(client, {
+    get: (target, name) => {
+      called.add(String(name))
+      return Reflect.get(target, name)
+    }
+  })
+
+const owner = Effect.map(clientOf(workspaceToken), recording)
+const operator = Effect.map(clientOf(StarbaseProcess.operatorToken), recording)
+const stranger = clientOf(strangerToken)
+
+const agent = Effect.gen(function* () {
+  const { publicUrl } = yield* StarbaseConfig
+  yield* Effect.forkScoped(ObedientAgent.run({ url: publicUrl, clusterId, token: agentToken }))
+})
+
+const missing = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), ({ _tag }) => assert.strictEqual(_tag, "NotFound"))
+
+/** Every row of every table, as text. */
+const everyRow = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const tables = yield* sql<{ name: string }>`
+    SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`
+  const rows = yield* Effect.forEach(tables, ({ name }) =>
+    sql.unsafe<{ text: string }>(`SELECT row_to_json(t)::text AS text FROM "${name}" t`)
+  )
+  return rows.flat().map(({ text }) => text)
+})
+
+const everyFile = (folder: string): ReadonlyArray<Buffer> =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file).isFile())
+    .map((file) => readFileSync(file))
+
+const layer = StarbaseProcess.layer(script).pipe(Layer.provideMerge(FetchHttpClient.layer))
+
+it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("PublicApi", (it) => {
+  it.effect("creates and lists workspaces, projects, environments and services", () =>
+    Effect.gen(function* () {
+      yield* setUp
+      const client = yield* owner
+      yield* client.CreateEnvironment({
+        requestId: requestId(),
+        workspace: app.workspace,
+        project: app.project,
+        name: EnvironmentName.make("staging"),
+        branch: "staging",
+        isProtected: false,
+        isEphemeral: false
+      })
+      yield* client.CreateService({
+        requestId: requestId(),
+        workspace: app.workspace,
+        project: app.project,
+        slug: Slug.make("jobs"),
+        type: "worker"
+      })
+      const projects = yield* client.ListProjects({ workspace: app.workspace })
+      assert.deepStrictEqual(
+        projects.map(({ slug, environments, services }) => ({
+          slug: String(slug),
+          environments: environments.map(({ name }) => String(name)),
+          services: services.map(({ slug }) => String(slug))
+        })),
+        [{ slug: "shop", environments: ["production", "staging"], services: ["api", "jobs"] }]
+      )
+      const workspaces = yield* client.ListWorkspaces()
+      assert.deepStrictEqual(
+        workspaces.map(({ slug }) => String(slug)),
+        ["acme"]
+      )
+      const all = yield* (yield* operator).ListWorkspaces()
+      assert.deepStrictEqual(
+        all.map(({ slug }) => String(slug)),
+        ["acme", "globex"]
+      )
+    })
+  )
+
+  it.effect("registers and shows clusters, and lists to a workspace the ones it is on", () =>
+    Effect.gen(function* () {
+      const cluster = yield* (yield* operator).GetCluster({ clusterId })
+      assert.strictEqual(String(cluster.name), "local")
+      const local = { id: clusterId, name: Slug.make("local"), region: "here" }
+      assert.deepStrictEqual(yield* (yield* owner).ListClusters(), [local])
+      assert.deepStrictEqual(yield* (yield* operator).ListClusters(), [local])
+      assert.deepStrictEqual(yield* (yield* stranger).ListClusters(), [])
+      const refused = yield* Effect.flip((yield* owner).GetCluster({ clusterId }))
+      assert.strictEqual(refused._tag, "Forbidden")
+    })
+  )
+
+  it.effect(
+    "keeps settings for the first deploy while nothing is live, and says so where that is no answer",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* owner
+        const process = ProcessName.make("worker")
+        assert.isNull(yield* client.SetScale({ app, requestId: requestId(), process, replicas: 2 }))
+        const health = { path: null, startupSeconds: 30 }
+        assert.isNull(yield* client.SetHealthCheck({ app, requestId: requestId(), health }))
+        const restart = yield* Effect.flip(client.Restart({ app, requestId: requestId() }))
+        assert.strictEqual(restart._tag, "NothingLive")
+        const rollback = yield* Effect.flip(client.RollBack({ app, requestId: requestId(), release: null }))
+        assert.strictEqual(rollback._tag, "NoEarlierRelease")
+      })
+  )
+
+  it.effect("shows a push from its log to live, and the way back", () =>
+    Effect.gen(function* () {
+      yield* agent
+      const client = yield* owner
+      yield* push(1)
+      const log = yield* client
+        .FollowBuildLog({ app, deployId: deployOf(1), fromChunk: 1, follow: true })
+        .pipe(
+          Stream.map(({ text }) => text),
+          Stream.runCollect
+        )
+      assert.deepStrictEqual(log, ["installing for commit 1", "built"])
+      assert.strictEqual((yield* ended(client, deployOf(1))).phase, "deployed")
+
+      yield* push(3)
+      assert.strictEqual((yield* ended(client, deployOf(3))).phase, "deployed")
+      const status = yield* client.GetAppStatus({ app })
+      assert.strictEqual(status.live?.number, 2)
+      assert.strictEqual(status.observed?.phase, "available")
+      assert.isTrue(status.observed?.isOfLive)
+      assert.deepStrictEqual(status.urls, ["http://api-shop.test"])
+      assert.deepStrictEqual(
+        status.observed?.processes.map(({ name, readyReplicas }) => [String(name), readyReplicas]),
+        [
+          ["web", 1],
+          ["worker", 2]
+        ]
+      )
+
+      const back = yield* client.RollBack({ app, requestId: requestId(), release: null })
+      assert.strictEqual(back.kind, "rollback")
+      assert.strictEqual((yield* ended(client, back.id)).phase, "deployed")
+      const after = yield* client.GetAppStatus({ app })
+      assert.strictEqual(after.live?.digest, digestOf(1))
+      const forth = yield* client.RollBack({ app, requestId: requestId(), release: 2 })
+      assert.strictEqual((yield* ended(client, forth.id)).phase, "deployed")
+
+      const restart = yield* client.Restart({ app, requestId: requestId() })
+      assert.strictEqual((yield* ended(client, restart.id)).phase, "deployed")
+      const releases = yield* client.ListReleases({ app })
+      assert.deepStrictEqual(
+        releases.map(({ number }) => number),
+        [2, 1]
+      )
+      const deploys = yield* client.ListDeploys({ app })
+      assert.deepStrictEqual(
+        deploys.map(({ kind }) => kind),
+        ["restart", "rollback", "rollback", "push", "push"]
+      )
+      const ofRestart = yield* client
+        .FollowBuildLog({ app, deployId: restart.id, fromChunk: 1, follow: false })
+        .pipe(
+          Stream.map(({ text }) => text),
+          Stream.runCollect
+        )
+      assert.deepStrictEqual(ofRestart, ["installing for commit 3", "built"])
+    })
+  )
+
+  it.effect("shows the log of a build that failed, and none of a deploy that never was", () =>
+    Effect.gen(function* () {
+      const client = yield* owner
+      yield* push(4)
+      const log = yield* client.FollowBuildLog({ app, deployId: null, fromChunk: 1, follow: true }).pipe(
+        Stream.map(({ text }) => text),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(log, ["installing for commit 4", "npm error"])
+      const failed = yield* ended(client, deployOf(4))
+      assert.strictEqual(failed.failure?.code, "InstallFailed")
+      const late = yield* Effect.flip(
+        client.CancelDeploy({ app, requestId: requestId(), deployId: deployOf(4) })
+      )
+      assert.strictEqual(late._tag, "DeployEnded")
+      const unknown = { app, deployId: deployOf(99), fromChunk: 1, follow: true }
+      yield* missing(client.FollowBuildLog(unknown).pipe(Stream.runDrain))
+    })
+  )
+
+  it.effect("INV-API-3 keeps the values of variables out of everything that is stored", () =>
+    Effect.gen(function* () {
+      yield* agent
+      const client = yield* owner
+      const secret = "correct-horse-battery-staple"
+      const plain = "eu-central-1-and-nowhere-else"
+      const id = requestId()
+      const change = {
+        app,
+        requestId: id,
+        set: [
+          { key: VariableName.make("DATABASE_URL"), value: secret, secret: true },
+          { key: VariableName.make("REGION"), value: plain, secret: false }
+        ],
+        unset: []
+      }
+      const deploy = yield* client.SetVariables(change)
+      assert.strictEqual(deploy?.kind, "configure")
+      assert.strictEqual((yield* client.SetVariables(change))?.id, deploy?.id)
+      yield* ended(client, deploy?.id ?? DeployId.make(""))
+      assert.deepStrictEqual(yield* client.ListVariables({ app }), [
+        { key: VariableName.make("DATABASE_URL"), value: null, secret: true },
+        { key: VariableName.make("REGION"), value: plain, secret: false }
+      ])
+
+      const rows = yield* everyRow
+      assert.isTrue(rows.some((row) => row.includes("DATABASE_URL")))
+      const { dataDirectory } = yield* StarbaseConfig
+      const files = everyFile(dataDirectory)
+      assert.isAbove(files.length, 0)
+      for (const value of [secret, plain]) {
+        const forms = (["utf8", "hex", "base64"] as const).map((form) =>
+          Buffer.from(value).toString(form).replace(/=+$/, "")
+        )
+        for (const form of forms) {
+          assert.isFalse(rows.some((row) => row.includes(form)))
+          assert.isFalse(files.some((file) => file.includes(form)))
+        }
+      }
+
+      const unset = yield* client.SetVariables({
+        app,
+        requestId: requestId(),
+        set: [],
+        unset: [VariableName.make("DATABASE_URL")]
+      })
+      assert.isNotNull(unset)
+      assert.deepStrictEqual(
+        (yield* client.ListVariables({ app })).map(({ key }) => String(key)),
+        ["REGION"]
+      )
+      const reused = yield* Effect.flip(client.SetVariables({ ...change, set: [] }))
+      assert.strictEqual(reused._tag, "RequestIdReused")
+    })
+  )
+
+  it.effect("hands on lines while the build runs, and ends the log with the deploy", () =>
+    Effect.gen(function* () {
+      const client = yield* owner
+      yield* push(endless)
+      const cancel = client.CancelDeploy({ app, requestId: requestId(), deployId: deployOf(endless) })
+      const lines = yield* client
+        .FollowBuildLog({ app, deployId: deployOf(endless), fromChunk: 1, follow: true })
+        .pipe(
+          Stream.tap(() => cancel),
+          Stream.map(({ text }) => text),
+          Stream.runCollect,
+          Effect.timeout("20 seconds")
+        )
+      assert.deepStrictEqual(lines, [`installing for commit ${endless}`])
+    })
+  )
+
+  it.effect("cancels a deploy that runs", () =>
+    Effect.gen(function* () {
+      const client = yield* owner
+      const { id } = yield* client.Restart({ app, requestId: requestId() })
+      const cancelled = yield* client.CancelDeploy({ app, requestId: requestId(), deployId: id })
+      assert.strictEqual(cancelled.phase, "cancelled")
+    })
+  )
+
+  it.effect("INV-API-2 answers a stranger as if nothing were there, whatever is asked", () =>
+    Effect.gen(function* () {
+      const client = yield* stranger
+      const nowhere = { ...app, service: Slug.make("nowhere") }
+      const own = yield* owner
+      const unknown = yield* Effect.flip(own.GetAppStatus({ app: nowhere }))
+      assert.strictEqual(unknown._tag, "NotFound")
+      const mutation = { app, requestId: requestId() }
+      const { workspace, project } = app
+      yield* missing(client.GetAppStatus({ app }))
+      yield* missing(client.ListReleases({ app }))
+      yield* missing(client.ListDeploys({ app }))
+      yield* missing(client.ListVariables({ app }))
+      yield* missing(client.RollBack({ ...mutation, release: null }))
+      yield* missing(client.Restart(mutation))
+      yield* missing(client.SetScale({ ...mutation, process: ProcessName.make("web"), replicas: 0 }))
+      yield* missing(client.SetHealthCheck({ ...mutation, health: { path: null, startupSeconds: 1 } }))
+      yield* missing(client.SetVariables({ ...mutation, set: [], unset: [] }))
+      yield* missing(client.CancelDeploy({ ...mutation, deployId: deployOf(1) }))
+      yield* missing(client.AwaitDeploy({ app, deployId: deployOf(1), phasesSeen: 0 }))
+      yield* missing(
+        client
+          .FollowBuildLog({ app, deployId: deployOf(1), fromChunk: 1, follow: false })
+          .pipe(Stream.runDrain)
+      )
+      yield* missing(client.ListProjects({ workspace }))
+      yield* missing(
+        client.CreateService({
+          requestId: requestId(),
+          workspace,
+          project,
+          slug: Slug.make("x1"),
+          type: "web"
+        })
+      )
+      const appId = yield* appIdOf(app)
+      yield* missing(client.InspectEntity({ type: "App", id: appId, sequence: null }))
+      yield* missing(own.ReadJournal({ type: "App", id: appId, afterSequence: 0, limit: 1 }))
+      const refused = yield* Effect.flip(
+        client.CreateWorkspace({
+          requestId: requestId(),
+          id: WorkspaceId.make("0198c0de-0000-7000-8000-00000000000f"),
+          slug: Slug.make("mine"),
+          displayName: "",
+          tokenHash: "0".repeat(64)
+        })
+      )
+      assert.strictEqual(refused._tag, "Forbidden")
+    })
+  )
+
+  it.effect("INV-OPR-2 shows operators any entity, then and now, without its secrets", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const id = yield* appIdOf(app)
+      const now = yield* client.InspectEntity({ type: "App", id, sequence: null })
+      const first = yield* client.InspectEntity({ type: "App", id, sequence: 1 })
+      assert.isAbove(now.sequence, first.sequence)
+      const journal = yield* client.ReadJournal({ type: "App", id, afterSequence: 0, limit: 500 })
+      assert.strictEqual(journal.length, now.sequence)
+      const cluster = yield* client.InspectEntity({ type: "Cluster", id: clusterId, sequence: null })
+      const tenant = yield* client.InspectEntity({ type: "Tenant", id: workspaceId, sequence: null })
+      const shown = JSON.stringify([now, journal, cluster, tenant])
+      assert.include(shown, "REGION")
+      assert.notInclude(shown, "sealed")
+      for (const token of [workspaceToken, agentToken]) assert.notInclude(shown, hash(token))
+    })
+  )
+
+  it.effect("answers any token that nobody issued alike", () =>
+    Effect.gen(function* () {
+      const wrong = [
+        `sfw_${workspaceId}_${"x".repeat(43)}`,
+        `sfw_0198c0de-0000-7000-8000-0000000000ff_${"w".repeat(43)}`,
+        `sfo_${"x".repeat(43)}`,
+        Redacted.value(agentToken),
+        "nonsense"
+      ]
+      for (const token of wrong) {
+        const client = yield* clientOf(Redacted.make(token))
+        const read = yield* Effect.flip(client.GetAppStatus({ app }))
+        assert.strictEqual(read._tag, "Unauthenticated")
+        const log = client.FollowBuildLog({ app, deployId: null, fromChunk: 1, follow: true })
+        const streamed = yield* Effect.flip(Stream.runDrain(log))
+        assert.strictEqual(streamed._tag, "Unauthenticated")
+      }
+    })
+  )
+
+  it.effect("answers a repeated creation with what the first one made", () =>
+    Effect.gen(function* () {
+      const client = yield* owner
+      const wanted = {
+        requestId: RequestId.make("once"),
+        workspace: app.workspace,
+        slug: Slug.make("blog"),
+        displayName: "Blog",
+        clusterId
+      }
+      const first = yield* client.CreateProject(wanted)
+      assert.deepStrictEqual(yield* client.CreateProject(wanted), first)
+      const taken = yield* Effect.flip(client.CreateProject({ ...wanted, requestId: requestId() }))
+      assert.strictEqual(taken._tag, "NameTaken")
+      assert.strictEqual((yield* client.ListReleases({ app }))[0]?.provenance.gitSha, commitOf(3))
+    })
+  )
+
+  it("has called every public RPC", () => {
+    const setUpCalls = ["RegisterCluster", "CreateWorkspace", "CreateProject", "CreateService"]
+    const all = new Set([...called, ...setUpCalls])
+    assert.deepStrictEqual(
+      [...PublicRpcs.requests.keys()].filter((name) => !all.has(name)),
+      []
+    )
+  })
+})

@@ -20,7 +20,7 @@ import {
 import { AppIdentity, AppState } from "./AppState.ts"
 
 export { publicDeploy } from "./AppDeploys.ts"
-export { AppIdentity, AppState } from "./AppState.ts"
+export { AppIdentity, AppState, DeployRecord } from "./AppState.ts"
 
 const error = Schema.Union([CommonError, DeployEnded, NoEarlierRelease, NothingLive])
 

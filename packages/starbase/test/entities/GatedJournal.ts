@@ -9,7 +9,7 @@ import type { Outbox } from "@starform/starbase/journal/Outbox"
 import type { ReadModels } from "@starform/starbase/journal/ReadModels"
 
 /** Called at each step; one that fails is a store that did not answer. */
-export type Gate = (step: string) => Effect.Effect<void, Journal.JournalUnavailable>
+export type Gate = (step: string, key: Journal.EntityKey) => Effect.Effect<void, Journal.JournalUnavailable>
 
 export const lost: Gate = (operation) =>
   Effect.fail(new Journal.JournalUnavailable({ operation, cause: "the connection is gone" }))
@@ -28,17 +28,17 @@ const gated = Layer.effectContext(
   Effect.gen(function* () {
     const journal = yield* Journal.Journal
     let gate = open
-    const through = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
-      Effect.suspend(() => gate(`before ${operation}`)).pipe(
+    const through = <A, E>(operation: string, key: Journal.EntityKey, effect: Effect.Effect<A, E>) =>
+      Effect.suspend(() => gate(`before ${operation}`, key)).pipe(
         Effect.andThen(effect),
-        Effect.tap(() => gate(`after ${operation}`))
+        Effect.tap(() => gate(`after ${operation}`, key))
       )
     const passing = Journal.Journal.of({
-      load: (key) => through("load", journal.load(key)),
-      append: (key, append) => Effect.uninterruptible(through("append", journal.append(key, append))),
-      recall: (key, requestId) => through("recall", journal.recall(key, requestId)),
-      saveSnapshot: (key, snapshot) => through("saveSnapshot", journal.saveSnapshot(key, snapshot)),
-      read: (key, after, limit) => through("read", journal.read(key, after, limit))
+      load: (key) => through("load", key, journal.load(key)),
+      append: (key, append) => Effect.uninterruptible(through("append", key, journal.append(key, append))),
+      recall: (key, requestId) => through("recall", key, journal.recall(key, requestId)),
+      saveSnapshot: (key, snapshot) => through("saveSnapshot", key, journal.saveSnapshot(key, snapshot)),
+      read: (key, after, limit) => through("read", key, journal.read(key, after, limit))
     })
     const control = JournalGate.of({
       during: (next) => (effect) =>

@@ -146,7 +146,7 @@ export const mutationConformance = <Client>(
               const { client } = yield* ready(message)
               let count = 0
               const fail: GatedJournal.Gate = (step) =>
-                count++ === stopAt ? GatedJournal.lost(step) : Effect.void
+                count++ === stopAt ? GatedJournal.lost(step, { type: entity.type, id }) : Effect.void
               const answer = yield* Effect.result(message.send(client, "once")).pipe(gate.during(fail))
               const isReached = count > stopAt
               assert.strictEqual(answer._tag, isReached ? "Failure" : "Success")

@@ -7,6 +7,9 @@ export const Digest = Schema.String.check(Schema.isPattern(/^sha256:[0-9a-f]{64}
 )
 export type Digest = typeof Digest.Type
 
+/** SHA-256 of a token, 64 lower-case hex digits: all that anybody but its holder keeps of it. */
+export const TokenHash = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
+
 /** A full git object name, SHA-1 (40 hex digits) or SHA-256 (64). */
 export const CommitSha = Schema.String.check(Schema.isPattern(/^([0-9a-f]{40}|[0-9a-f]{64})$/)).pipe(
   Schema.brand("CommitSha")

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
+import { TokenHash } from "../ids/Digest.ts"
 import { ClusterId, RequestId } from "../ids/Ids.ts"
 import { Revision } from "../ids/Revision.ts"
 import { Slug } from "../ids/Slug.ts"
@@ -29,7 +30,7 @@ const RegisterCluster = Rpc.make("RegisterCluster", {
     clusterId: ClusterId,
     name: Slug,
     region: Schema.String,
-    agentTokenHash: Schema.String
+    agentTokenHash: TokenHash
   },
   success: Cluster,
   error: MutationError

@@ -12,6 +12,7 @@ import {
   RequestIdReused,
   Unavailable
 } from "../errors/RequestErrors.ts"
+import { TokenHash } from "../ids/Digest.ts"
 import { ClusterId, RequestId, WorkspaceId } from "../ids/Ids.ts"
 import { EnvironmentName, Slug } from "../ids/Slug.ts"
 import { Environment, Project, Service, ServiceType, Workspace } from "../model/Workspace.ts"
@@ -51,7 +52,7 @@ const CreateWorkspace = Rpc.make("CreateWorkspace", {
     id: WorkspaceId,
     slug: Slug,
     displayName: Schema.String,
-    tokenHash: Schema.String
+    tokenHash: TokenHash
   },
   success: Workspace,
   error: MutationError

@@ -3,6 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Singleton from "effect/cluster/Singleton"
@@ -26,8 +28,8 @@ export class OutboxPerformer extends Context.Service<
 /** The relay looks again after this long even when nothing wakes it. */
 export const pollInterval = Duration.seconds(1)
 
-/** Rows performed side by side, at most one per entity. */
-export const rowsAtOnce = 64
+/** Entities whose effects are under way side by side, one effect each. */
+export const entitiesAtOnce = 256
 
 /** Pause after the n-th failed attempt: 100 ms doubling to one minute. */
 export const pauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
@@ -37,47 +39,68 @@ const requestIdOf = (row: OutboxRow): string =>
 
 const decodeEffect = Schema.decodeUnknownEffect(OutboxEffect)
 
-/** Performs everything that is due, until nothing is. Answers how many rows were done. */
-export const drain = Effect.gen(function* () {
+/** One attempt at one row. Whatever fails leaves the row, and the entity behind it, for later. */
+const attempt = Effect.gen(function* () {
   const outbox = yield* Outbox
   const performer = yield* OutboxPerformer
-
-  const performRow = Effect.fnUntraced(
-    function* (row: OutboxRow) {
-      const effect = yield* decodeEffect(row.effect).pipe(
-        Effect.mapError((error) => new EffectPostponed({ problem: `unreadable effect: ${error.message}` }))
-      )
-      yield* performer.perform(effect, requestIdOf(row))
-      yield* outbox.done([row])
-      return 1
-    },
-    (performed, row) =>
-      Effect.catchTag(performed, "EffectPostponed", ({ problem }) =>
+  return (row: OutboxRow) =>
+    decodeEffect(row.effect).pipe(
+      Effect.mapError((error) => new EffectPostponed({ problem: `unreadable effect: ${error.message}` })),
+      Effect.flatMap((effect) => performer.perform(effect, requestIdOf(row))),
+      Effect.catchDefect((defect) =>
+        Effect.fail(new EffectPostponed({ problem: `defect: ${String(defect)}` }))
+      ),
+      Effect.andThen(outbox.done([row])),
+      Effect.catchTag("EffectPostponed", ({ problem }) =>
         Effect.gen(function* () {
           const nowMs = yield* Clock.currentTimeMillis
           yield* Effect.logWarning(`outbox ${row.key.type} ${row.key.id} #${row.sequence}: ${problem}`)
           yield* outbox.postpone(row, nowMs + pauseMs(row.attempts), problem)
-          return 0
         })
+      ),
+      // The store did not hear the end of it: the row is performed again, but not at once.
+      Effect.catchTag("JournalUnavailable", (error) =>
+        Effect.andThen(Effect.logWarning("outbox relay", error), Effect.sleep(pollInterval))
       )
-  )
+    )
+})
 
-  let total = 0
-  while (true) {
-    const nowMs = yield* Clock.currentTimeMillis
-    const rows = yield* outbox.due(nowMs, rowsAtOnce)
-    if (rows.length === 0) return total
-    const done = yield* Effect.forEach(rows, performRow, { concurrency: rowsAtOnce })
-    total += done.reduce((sum, count) => sum + count, 0)
+/** Starts whatever is due and waits for more, or for an entity to be free again: no entity waits for another. */
+const relay = Effect.gen(function* () {
+  const outbox = yield* Outbox
+  const perform = yield* attempt
+  const awaitWork = yield* outbox.awaitWork
+  const underWay = yield* FiberSet.make()
+  const ended = yield* Queue.sliding<void>(1)
+  const busy = new Set<string>()
+  const nameOf = ({ key }: OutboxRow) => `${key.type} ${key.id}`
+
+  const start = (row: OutboxRow) => {
+    const name = nameOf(row)
+    busy.add(name)
+    return perform(row).pipe(
+      Effect.ensuring(Effect.sync(() => busy.delete(name))),
+      Effect.andThen(Queue.offer(ended, undefined)),
+      FiberSet.run(underWay)
+    )
   }
+
+  const startDue = Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const oldest = yield* outbox.due(nowMs, entitiesAtOnce + busy.size)
+    const free = oldest.filter((row) => !busy.has(nameOf(row))).slice(0, entitiesAtOnce - busy.size)
+    yield* Effect.forEach(free, start, { discard: true })
+  })
+
+  const somethingNew = Effect.raceFirst(awaitWork, Queue.take(ended))
+  return yield* startDue.pipe(
+    Effect.andThen(Effect.timeoutOption(somethingNew, pollInterval)),
+    Effect.forever
+  )
 })
 
 /** Runs for ever. A store that is away, or a lost notification channel, is tried again at every poll. */
-export const run = Effect.gen(function* () {
-  const outbox = yield* Outbox
-  const awaitWork = yield* outbox.awaitWork
-  return yield* drain.pipe(Effect.andThen(Effect.timeoutOption(awaitWork, pollInterval)), Effect.forever)
-}).pipe(
+export const run = relay.pipe(
   Effect.scoped,
   Effect.tapError((error) => Effect.logWarning("outbox relay", error)),
   Effect.retry({ schedule: Schedule.spaced(pollInterval) })

@@ -1,7 +1,6 @@
 /** What a deploy's workflow asks of its App. Transient trouble is waited out; a deploy that has ended is `null`. */
 import type { AppId } from "@starform/domain/ids/AppId"
 import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
-import type { Deploy } from "@starform/domain/model/Deploy"
 import type { Principal } from "@starform/domain/model/Principal"
 import { classOf, type WireError } from "@starform/domain/errors/Reaction"
 import * as Effect from "effect/Effect"
@@ -17,13 +16,13 @@ export const requestIdOf = (deployId: DeployId, step: string): RequestId =>
   RequestId.make(`deploy:${deployId}:${step}`)
 
 /**
- * @returns the deploy, or `null` when its App says that it has ended, that it never was, or that it can do no more:
+ * @returns what the App answers, or `null` when its App says that it has ended, that it never was, or that it can do no more:
  * the workflow then has nothing left to do
  */
-export const askApp = <E extends WireError>(
+export const askApp = <A, E extends WireError>(
   appId: AppId,
-  ask: Effect.Effect<Deploy, E>
-): Effect.Effect<Deploy | null> =>
+  ask: Effect.Effect<A, E>
+): Effect.Effect<A | null> =>
   ask.pipe(
     Effect.retry({ schedule: untilItAnswers, while: (error) => classOf(error.reaction) === "transient" }),
     Effect.catch((error) =>

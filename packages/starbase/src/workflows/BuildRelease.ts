@@ -1,7 +1,7 @@
 /** The build of one deploy, as a child workflow in the shard group `builds`: a rollback never waits for a builder. */
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId } from "@starform/domain/ids/Ids"
-import { DeployFailure } from "@starform/domain/model/Deploy"
+import { DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
@@ -80,12 +80,17 @@ export const layerNoDeps = BuildRelease.toLayer(({ appId, deployId }) =>
         entities.app(appId, (app) => app.StartBuild({ requestId, principal, deployId }))
       )
       if (started === null) return { _tag: "Moot" } as const
-      const state = yield* entities.app(appId, (app) => app.GetApp()).pipe(Effect.orDie)
-      const record = state.deploys.find(({ id }) => id === deployId)
-      const { identity } = state
+      const state = yield* askApp(
+        appId,
+        entities.app(appId, (app) => app.GetApp())
+      )
+      const record = state?.deploys.find(({ id }) => id === deployId)
+      const identity = state?.identity ?? null
       if (record?.source == null || record.commit === null || identity === null) {
         return { _tag: "Moot" } as const
       }
+      // A repeat is answered as the first time, also when the deploy has ended since: nobody would cancel this build.
+      if (isTerminal(record.phase)) return { _tag: "Moot" } as const
       const spec: BuildSpec = {
         buildId: BuildId.make(deployId),
         workspaceId: identity.workspaceId,

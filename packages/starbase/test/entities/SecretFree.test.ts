@@ -3,9 +3,9 @@ import { Effect, Schema } from "effect"
 import { EnvironmentVariable } from "@starform/domain/model/AppSettings"
 import { VariableName } from "@starform/domain/ids/Slug"
 import { AppState } from "@starform/starbase/entities/app/AppEntity"
-import { ClusterState } from "@starform/starbase/entities/cluster/ClusterEntity"
+import { ClusterState } from "@starform/starbase/entities/cluster/ClusterState"
 import { view } from "@starform/starbase/entities/SecretFree"
-import { TenantState } from "@starform/starbase/entities/tenant/TenantEntity"
+import { TenantState } from "@starform/starbase/entities/tenant/TenantState"
 
 describe("SecretFree", () => {
   it("INV-OPR-2 does not compile for what is stored of an entity", () => {

@@ -1,5 +1,5 @@
 /** The App entity at work: each message is one pure decision over the journal. No business fact is decided here. */
-import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
+import { NotFound } from "@starform/domain/errors/RequestErrors"
 import { Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Principal from "@starform/domain/model/Principal"
 import * as Entity from "effect/cluster/Entity"
@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
 import { AppEntity } from "./AppEntity.ts"
 import { model } from "./AppModel.ts"
@@ -22,26 +23,6 @@ interface Command {
   readonly requestId: string
   readonly principal: Principal.Principal
 }
-
-const createApp =
-  (identity: AppIdentity): Decide<AppIdentity, InvalidInput> =>
-  (state) => {
-    if (state.identity === null) {
-      return Result.succeed({ events: [{ _tag: "AppCreated", identity }], reply: () => identity })
-    }
-    return state.identity.clusterId === identity.clusterId && state.identity.appId === identity.appId
-      ? Result.succeed({ events: [], reply: (after) => after.identity ?? identity })
-      : Result.fail(new InvalidInput({ field: "identity", problem: "the app exists with another identity" }))
-  }
-
-const settleBranch =
-  (deployId: Deploy["id"]): Decide<void, NotFound> =>
-  (state) => {
-    const deploy = findDeploy(state, deployId)
-    const events: ReadonlyArray<AppEvent> =
-      deploy === undefined || deploy.branchSettled ? [] : [{ _tag: "BranchSettled", deployId }]
-    return Result.succeed({ events, reply: () => undefined })
-  }
 
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
@@ -71,7 +52,7 @@ const make = Effect.gen(function* () {
   const MaybeDeploy = Schema.NullOr(Deploy)
 
   return AppEntity.of({
-    CreateApp: decide(AppIdentity, (state, { identity }, nowMs) => createApp(identity)(state, nowMs)),
+    CreateApp: decide(AppIdentity, createApp),
     AcceptPush: decide(Deploy, (state, push, nowMs) => Deploys.acceptPush(state, by(push), nowMs)),
     RollBack: decide(Deploy, (state, command, nowMs) => Deploys.rollBack(state, by(command), nowMs)),
     Restart: decide(Deploy, (state, command, nowMs) => Deploys.restart(state, by(command), nowMs)),
@@ -87,7 +68,7 @@ const make = Effect.gen(function* () {
     RecordRelease: decide(Deploy, Deploys.recordRelease),
     StartRollout: decide(Deploy, Deploys.startRollout),
     FailDeploy: decide(Deploy, Deploys.failDeploy),
-    SettleBranch: decide(Schema.Void, (state, { deployId }, nowMs) => settleBranch(deployId)(state, nowMs)),
+    SettleBranch: decide(Schema.Void, Deploys.settleBranch),
 
     Observe: ({ payload: { principal, observed } }) =>
       app.observe({

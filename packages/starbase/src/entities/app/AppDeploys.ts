@@ -234,9 +234,12 @@ export const startRollout = (
   return Result.succeed({ events, reply: replyDeploy(deploy.id) })
 }
 
-/** Ordinal of the restoration that giving up this deploy needs; `null` before its rollout began (INV-APP-6). */
-export const restorationOrdinal = (state: AppState, deploy: DeployRecord): number | null =>
-  deploy.phase === "deploying" ? state.ordinal + 1 : null
+/**
+ * Ordinal of the restoration that giving up the running deploy needs; `null` when what is desired is live already, or
+ * nothing is (INV-APP-6). What is desired may be of an earlier deploy, which this one superseded in its rollout.
+ */
+export const restorationOrdinal = (state: AppState): number | null =>
+  state.desired === null || state.desired.deployId === state.live?.entry.deployId ? null : state.ordinal + 1
 
 export const failDeploy = (
   state: AppState,
@@ -250,7 +253,7 @@ export const failDeploy = (
     _tag: "DeployFailed",
     deployId: deploy.id,
     failure: { ...command.failure, phase: deploy.phase },
-    restoredOrdinal: restorationOrdinal(state, deploy),
+    restoredOrdinal: restorationOrdinal(state),
     atMs: nowMs
   }
   return Result.succeed({ events: [failed], reply: replyDeploy(deploy.id) })
@@ -268,10 +271,21 @@ export const cancelDeploy = (
   const cancelled: AppEvent = {
     _tag: "DeployCancelled",
     deployId: deploy.id,
-    restoredOrdinal: restorationOrdinal(state, deploy),
+    restoredOrdinal: restorationOrdinal(state),
     atMs: nowMs
   }
   return Result.succeed({ events: [cancelled], reply: replyDeploy(deploy.id) })
+}
+
+/** The branch of this deploy has moved, or never will; nothing for a deploy that nobody remembers. */
+export const settleBranch = (
+  state: AppState,
+  { deployId }: { readonly deployId: DeployId }
+): Outcome<void, never> => {
+  const deploy = findDeploy(state, deployId)
+  const events: ReadonlyArray<AppEvent> =
+    deploy === undefined || deploy.branchSettled ? [] : [{ _tag: "BranchSettled", deployId }]
+  return Result.succeed({ events, reply: () => undefined })
 }
 
 const ended = (deploy: DeployRecord) =>

@@ -60,7 +60,7 @@ export const observe = (
     _tag: "DeployFailed",
     deployId: deploy.id,
     failure: failureOf(report),
-    restoredOrdinal: restorationOrdinal(state, deploy),
+    restoredOrdinal: restorationOrdinal(state),
     atMs: nowMs
   }
   return { events: [changed, failed], reply }

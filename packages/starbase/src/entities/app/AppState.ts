@@ -57,7 +57,7 @@ export const AppState = Schema.Struct({
   ordinal: Schema.Int,
   restartNonce: Schema.String,
   releaseCount: Schema.Int,
-  /** Oldest first, the newest 100. */
+  /** Oldest first, the newest 100 and all of `liveReleases`. */
   releases: Schema.Array(Release),
   /** Oldest first, the newest 50. */
   deploys: Schema.Array(DeployRecord),
@@ -94,7 +94,7 @@ export const AppEvent = Schema.TaggedUnion({
   DeployFailed: {
     deployId: DeployId,
     failure: DeployFailure,
-    /** Ordinal of the restoration that this failure caused; `null` when nothing had been rolled out. */
+    /** Ordinal of the restoration that this failure caused; `null` when what was desired was live, or nothing was. */
     restoredOrdinal: Schema.NullOr(Schema.Int),
     atMs: Schema.Int
   },
@@ -180,6 +180,12 @@ const requested = (state: AppState, event: typeof AppEvent.cases.DeployRequested
   return { ...state, ordinal: event.ordinal, deploys: [...state.deploys, deploy].slice(-deploysKept) }
 }
 
+/** What is live, or was, stays: it can be restarted and rolled back to, however many builds came after it. */
+const withRelease = ({ releases, liveReleases }: AppState, release: Release): ReadonlyArray<Release> => {
+  const oldest = releases.length + 1 - releasesKept
+  return [...releases.filter(({ id }, index) => index >= oldest || liveReleases.includes(id)), release]
+}
+
 export const evolve = (state: AppState, event: AppEvent): AppState => {
   switch (event._tag) {
     case "AppCreated":
@@ -194,11 +200,7 @@ export const evolve = (state: AppState, event: AppEvent): AppState => {
       return change(state, event.deployId, enter("building", event.atMs))
     case "ReleaseBuilt":
       return change(
-        {
-          ...state,
-          releaseCount: event.release.number,
-          releases: [...state.releases, event.release].slice(-releasesKept)
-        },
+        { ...state, releaseCount: event.release.number, releases: withRelease(state, event.release) },
         event.deployId,
         enter("built", event.atMs, { releaseId: event.release.id })
       )

@@ -7,7 +7,13 @@ import * as Result from "effect/Result"
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
 import type { DesiredEntry } from "../../desired/DesiredEntry.ts"
 import type { Decision } from "../../journal/JournaledEntity.ts"
-import type { ClusterEvent, ClusterState, Registration } from "./ClusterState.ts"
+import {
+  type ClusterEvent,
+  type ClusterState,
+  evolve,
+  isMassPruneConfirmed,
+  type Registration
+} from "./ClusterState.ts"
 
 type Outcome<Reply, Rejection> = Result.Result<Decision<ClusterState, ClusterEvent, Reply>, Rejection>
 
@@ -20,7 +26,11 @@ export const register = (
 ): Outcome<void, InvalidInput> => {
   const known = state.registration
   if (known === null) {
-    return Result.succeed({ events: [{ _tag: "ClusterRegistered", ...command }], reply: () => undefined })
+    const { registration, epoch } = command
+    return Result.succeed({
+      events: [{ _tag: "ClusterRegistered", registration, epoch }],
+      reply: () => undefined
+    })
   }
   if (known.name !== command.registration.name || known.region !== command.registration.region) {
     return Result.fail(new InvalidInput({ field: "cluster", problem: "is registered under another name" }))
@@ -59,17 +69,22 @@ export const putDesired = (
   })
 }
 
-/** Leaves a tombstone; an app that is not there is left as it is. */
+/** Leaves a tombstone; of an app that is not there only the fence is kept. */
 export const removeDesired = (
   state: ClusterState,
   command: { readonly appId: AppId; readonly ordinal: number }
 ): Outcome<void, NotFound | Superseded> => {
   if (state.registration === null) return Result.fail(new NotFound({ kind: "cluster", name: "" }))
-  return Result.map(checkFence(state, command.appId, command.ordinal), () => {
-    const present = state.entries[command.appId]
-    if (present === undefined) return nothing
+  return Result.map(checkFence(state, command.appId, command.ordinal), (fence) => {
+    const { appId, ordinal } = command
+    const present = state.entries[appId]
+    if (present === undefined) {
+      return ordinal === fence
+        ? nothing
+        : { events: [{ _tag: "FenceRaised", appId, ordinal }], reply: () => undefined }
+    }
     const { projectId, namespace } = present.entry
-    const tombstone = { ...command, projectId, namespace, n: state.n + 1 }
+    const tombstone = { appId, ordinal, projectId, namespace, n: state.n + 1 }
     return { events: [{ _tag: "EntryRemoved", tombstone }], reply: () => undefined }
   })
 }
@@ -82,6 +97,18 @@ const isTransition = (before: ObservedApp | undefined, now: ObservedApp): boolea
   before.reason?.code !== now.reason?.code ||
   before.reason?.message !== now.reason?.message
 
+const seen = (state: ClusterState, observed: ObservedApp): ReadonlyArray<ClusterEvent> => {
+  const { appId } = observed
+  const tombstone = state.tombstones[appId]
+  if (tombstone !== undefined) {
+    const isGone = observed.phase === "absent" && observed.ordinal === tombstone.ordinal
+    return isGone ? [{ _tag: "TombstoneCleared", appId, n: state.n + 1 }] : []
+  }
+  const entry = state.entries[appId]?.entry
+  if (entry === undefined || entry.ordinal !== observed.ordinal) return []
+  return isTransition(state.observed[appId], observed) ? [{ _tag: "AppObserved", observed }] : []
+}
+
 /**
  * Level-triggered: only transitions become events. An observation of another ordinal than the entry's is late, and
  * one of an app that is not here is none of this cluster's business; both are left out.
@@ -91,24 +118,18 @@ export const report = (
   status: StatusReport
 ): Decision<ClusterState, ClusterEvent, void> => {
   const events: Array<ClusterEvent> = []
-  let n = state.n
+  let now = state
   for (const observed of status.apps) {
-    const { appId } = observed
-    const tombstone = state.tombstones[appId]
-    if (tombstone !== undefined) {
-      const isGone = observed.phase === "absent" && observed.ordinal === tombstone.ordinal
-      if (isGone) events.push({ _tag: "TombstoneCleared", appId, n: ++n })
-      continue
+    for (const event of seen(now, observed)) {
+      events.push(event)
+      now = evolve(now, event)
     }
-    const entry = state.entries[appId]?.entry
-    if (entry === undefined || entry.ordinal !== observed.ordinal) continue
-    if (isTransition(state.observed[appId], observed)) events.push({ _tag: "AppObserved", observed })
   }
   return { events, reply: () => undefined }
 }
 
-/** Lets the tombstones that stand now exceed the agent's prune limit. */
-export const confirmMassPrune = (state: ClusterState): Decision<ClusterState, ClusterEvent, void> => ({
-  events: [{ _tag: "MassPruneConfirmed", n: state.n }],
-  reply: () => undefined
-})
+/** Lets the tombstones that stand now exceed the agent's prune limit. A change of the document: parked pulls end. */
+export const confirmMassPrune = (state: ClusterState): Decision<ClusterState, ClusterEvent, void> =>
+  Object.keys(state.tombstones).length === 0 || isMassPruneConfirmed(state)
+    ? nothing
+    : { events: [{ _tag: "MassPruneConfirmed", n: state.n + 1 }], reply: () => undefined }

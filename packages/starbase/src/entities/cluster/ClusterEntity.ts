@@ -19,7 +19,6 @@ import {
 import { ClusterState, Registration } from "./ClusterState.ts"
 import { DesiredAnswer } from "./DesiredAnswer.ts"
 
-export { ClusterState, Registration } from "./ClusterState.ts"
 export { DesiredAnswer } from "./DesiredAnswer.ts"
 
 const error = Schema.Union([CommonError, Superseded])

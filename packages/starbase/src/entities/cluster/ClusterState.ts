@@ -1,5 +1,6 @@
 /** State and events of a Cluster, and how an event changes the state. Pure. README beside this file has the theory. */
 import { AppId } from "@starform/domain/ids/AppId"
+import { TokenHash } from "@starform/domain/ids/Digest"
 import { ClusterId, ProjectId } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
 import { NamespaceName, Slug } from "@starform/domain/ids/Slug"
@@ -11,8 +12,7 @@ export const Registration = Schema.Struct({
   clusterId: ClusterId,
   name: Slug,
   region: Schema.String,
-  /** SHA-256 of the agent's token, hex. */
-  agentTokenHash: Schema.String
+  agentTokenHash: TokenHash
 })
 export type Registration = typeof Registration.Type
 
@@ -48,12 +48,14 @@ export type ClusterState = typeof ClusterState.Type
 
 export const ClusterEvent = Schema.TaggedUnion({
   ClusterRegistered: { registration: Registration, epoch: Schema.String },
-  AgentCredentialChanged: { agentTokenHash: Schema.String },
+  AgentCredentialChanged: { agentTokenHash: TokenHash },
   EntryPut: { entry: DesiredEntry, n: Schema.Int },
   EntryRemoved: { tombstone: NumberedTombstone },
   TombstoneCleared: { appId: AppId, n: Schema.Int },
   AppObserved: { observed: Observed },
-  MassPruneConfirmed: { n: Schema.Int }
+  MassPruneConfirmed: { n: Schema.Int },
+  /** A removal of an app that is not here: later writes below it are late all the same. */
+  FenceRaised: { appId: AppId, ordinal: Schema.Int }
 })
 export type ClusterEvent = typeof ClusterEvent.Type
 
@@ -69,6 +71,12 @@ export const initial = (): ClusterState => ({
   observed: {},
   massPruneConfirmedAt: 0
 })
+
+/** Whether an operator has confirmed every tombstone that stands now; one that came later needs a confirmation of its own. */
+export const isMassPruneConfirmed = (state: ClusterState): boolean => {
+  const standing = Object.values(state.tombstones)
+  return standing.length > 0 && standing.every(({ n }) => n <= state.massPruneConfirmedAt)
+}
 
 export const revisionOf = (state: ClusterState): Revision.Revision =>
   Revision.format({ epoch: state.epoch, n: state.n })
@@ -119,6 +127,8 @@ export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState =
     case "AppObserved":
       return { ...state, observed: { ...state.observed, [event.observed.appId]: event.observed } }
     case "MassPruneConfirmed":
-      return { ...state, massPruneConfirmedAt: event.n }
+      return { ...state, n: event.n, massPruneConfirmedAt: event.n }
+    case "FenceRaised":
+      return { ...state, fences: { ...state.fences, [event.appId]: event.ordinal } }
   }
 }

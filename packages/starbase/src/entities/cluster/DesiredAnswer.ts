@@ -2,7 +2,7 @@
 import * as Revision from "@starform/domain/ids/Revision"
 import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
-import { type ClusterState, NumberedTombstone, revisionOf } from "./ClusterState.ts"
+import { type ClusterState, isMassPruneConfirmed, NumberedTombstone, revisionOf } from "./ClusterState.ts"
 
 const shared = {
   revision: Revision.Revision,
@@ -47,7 +47,7 @@ export const answer = (
     lbSizeUnits: state.lbSizeUnits,
     entries: byAppId(numbered.map(({ entry }) => entry)),
     tombstones: byAppId(Object.values(state.tombstones)),
-    massPruneConfirmed: state.massPruneConfirmedAt === state.n
+    massPruneConfirmed: isMassPruneConfirmed(state)
   }
   if (known === null || !allowDelta) return { _tag: "Full", ...whole }
   const base = Revision.parse(known)

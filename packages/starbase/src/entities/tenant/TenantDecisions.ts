@@ -1,4 +1,7 @@
-/** Decisions of a Tenant. Pure. A thing that exists already with the same content is answered as it is. */
+/**
+ * Decisions of a Tenant. Pure. A workspace, token or service that exists already is answered as it is when a repeat
+ * means the same one; a project or environment of a name that is there is `NameTaken`.
+ */
 import { InvalidInput, NameTaken, NotFound } from "@starform/domain/errors/RequestErrors"
 import type { ProjectId } from "@starform/domain/ids/Ids"
 import type { Environment, Project, Service, Workspace } from "@starform/domain/model/Workspace"
@@ -66,6 +69,9 @@ export const createProject = (
   if (state.workspace === null) return Result.fail(new NotFound({ kind: "workspace", name: "" }))
   if (state.projects.some(({ slug }) => slug === project.slug)) {
     return Result.fail(new NameTaken({ kind: "project", name: project.slug }))
+  }
+  if (state.projects.some(({ id }) => id === project.id)) {
+    return Result.fail(new InvalidInput({ field: "project", problem: "the id belongs to another project" }))
   }
   if (state.projects.length >= projectsMax) return full("projects", projectsMax)
   return done(project, { _tag: "ProjectCreated", project })

@@ -7,8 +7,6 @@ import * as Schema from "effect/Schema"
 import { CommonError, mutation, mutationAnnotations, ReadError } from "../EntityMessage.ts"
 import { TenantState, TokenRecord } from "./TenantState.ts"
 
-export { TenantState, TokenRecord } from "./TenantState.ts"
-
 const error = CommonError
 
 const CreateWorkspace = Rpc.make("CreateWorkspace", {

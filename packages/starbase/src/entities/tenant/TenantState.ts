@@ -1,12 +1,12 @@
 /** State and events of a Tenant, and how an event changes the state. Pure. */
+import { TokenHash } from "@starform/domain/ids/Digest"
 import { ProjectId } from "@starform/domain/ids/Ids"
 import { Environment, Project, Service, Workspace } from "@starform/domain/model/Workspace"
 import * as Schema from "effect/Schema"
 
 export const TokenRecord = Schema.Struct({
   id: Schema.String,
-  /** SHA-256 of the token, hex. */
-  hash: Schema.String,
+  hash: TokenHash,
   canWrite: Schema.Boolean
 })
 export type TokenRecord = typeof TokenRecord.Type

@@ -1,0 +1,21 @@
+/** Golden fixtures: JSON that was stored or sent once and must be readable, and written the same, for ever. */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { assert } from "@effect/vitest"
+import { Schema } from "effect"
+
+const folder = new URL("fixtures/", import.meta.url)
+
+export const names: ReadonlyArray<string> = readdirSync(folder)
+
+export const read = (name: string): unknown => {
+  const file = new URL(`${name}/v1.json`, folder)
+  assert.isTrue(existsSync(file), `no fixture test/fixtures/${name}/v1.json`)
+  return JSON.parse(readFileSync(file, "utf8"))
+}
+
+/** Decodes as the other side of a wire does, and gives back what it would send. */
+export const through = (schema: Schema.Top, json: unknown): unknown => {
+  const codec = Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>)
+  const decoded = Schema.decodeUnknownSync(codec, { onExcessProperty: "error" })(json)
+  return JSON.parse(JSON.stringify(Schema.encodeSync(codec)(decoded)))
+}

@@ -1,31 +1,13 @@
 /** Apps that cannot become live: each push says which phase failed, why, and what to do; nothing that was live is touched. */
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { RequestId } from "@starform/domain/ids/Ids"
 import { AppRepository, type Files, nodeApp } from "./AppRepository.ts"
-import {
-  ask,
-  freePortBase,
-  hostOf,
-  type Platform,
-  remoteOf,
-  removeState,
-  start,
-  stateFolder
-} from "./LaunchedPlatform.ts"
+import { ask, hostOf, remoteOf } from "./LaunchedPlatform.ts"
 
 import { appOf, asWorkspace } from "./PlatformApi.ts"
+import { platformOfFile } from "./PlatformOfFile.ts"
 
-const state = stateFolder()
-let platform: Platform
-
-beforeAll(async () => {
-  platform = await start({ stateDirectory: state, portBase: await freePortBase(), words: ["--no-sample"] })
-}, 60_000)
-
-afterAll(async () => {
-  await platform.stop()
-  removeState(state)
-}, 40_000)
+const platform = platformOfFile()
 
 const packageJson = (fields: object) =>
   JSON.stringify({ name: "app", version: "1.0.0", private: true, ...fields })
@@ -120,11 +102,11 @@ describe("a push of", () => {
         .replaceAll(/[^a-z]+/g, "-")
         .slice(0, 40)
         .replace(/-$/, "")}`
-      const remote = remoteOf(platform, service)
+      const remote = remoteOf(platform(), service)
       const good = await repository.push(remote, nodeApp("good"))
       assert.strictEqual(good.status, 0, good.output)
       if (startupSeconds !== undefined) {
-        await asWorkspace(platform, (client) =>
+        await asWorkspace(platform(), (client) =>
           client.SetHealthCheck({
             requestId: RequestId.make("patience"),
             app: appOf(service),
@@ -137,7 +119,7 @@ describe("a push of", () => {
       assert.strictEqual(bad.status, 1, bad.output)
       assert.include(bad.output, "[remote rejected]")
       for (const text of says) assert.include(bad.output, text)
-      assert.deepStrictEqual(await ask(platform, hostOf(service)), { status: 200, body: "good" })
+      assert.deepStrictEqual(await ask(platform(), hostOf(service)), { status: 200, body: "good" })
       repository.remove()
     }, 90_000)
   }
@@ -149,10 +131,10 @@ describe("a push of", () => {
       "server.js": `setTimeout(() => require("node:http").createServer((request, response) => response.end("at last"))
         .listen(process.env.PORT), 9000)`
     }
-    const pushed = await repository.push(remoteOf(platform, "slow"), slow)
+    const pushed = await repository.push(remoteOf(platform(), "slow"), slow)
     assert.strictEqual(pushed.status, 0, pushed.output)
     assert.match(pushed.output, /still deploying \(\d+ s\)/)
-    assert.deepStrictEqual(await ask(platform, hostOf("slow")), { status: 200, body: "at last" })
+    assert.deepStrictEqual(await ask(platform(), hostOf("slow")), { status: 200, body: "at last" })
     repository.remove()
   }, 60_000)
 })

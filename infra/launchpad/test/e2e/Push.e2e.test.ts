@@ -4,51 +4,31 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { RequestId } from "@starform/domain/ids/Ids"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { AppRepository, nodeApp } from "./AppRepository.ts"
-import {
-  ask,
-  freePortBase,
-  hostOf,
-  type Platform,
-  remoteOf,
-  removeState,
-  start,
-  startLoad,
-  stateFolder,
-  until
-} from "./LaunchedPlatform.ts"
+import { ask, hostOf, remoteOf, startLoad, until } from "./LaunchedPlatform.ts"
 import { appOf, asOperator, asWorkspace } from "./PlatformApi.ts"
+import { platformOfFile } from "./PlatformOfFile.ts"
 
-const state = stateFolder()
-let platform: Platform
-
-beforeAll(async () => {
-  platform = await start({ stateDirectory: state, portBase: await freePortBase(), words: ["--no-sample"] })
-}, 60_000)
-
-afterAll(async () => {
-  await platform.stop()
-  removeState(state)
-}, 40_000)
+const platform = platformOfFile()
 
 const journalOf = (type: "App" | "Cluster" | "Tenant", id: string) =>
-  asOperator(platform, (client) => client.ReadJournal({ type, id, afterSequence: 0, limit: 500 }))
+  asOperator(platform(), (client) => client.ReadJournal({ type, id, afterSequence: 0, limit: 500 }))
 
 const tags = (entries: ReadonlyArray<{ readonly event: unknown }>): ReadonlyArray<string> =>
   entries.map(({ event }) => (event as { readonly _tag: string })._tag)
 
 const statusOf = (service: string) =>
-  asWorkspace(platform, (client) => client.GetAppStatus({ app: appOf(service) }))
+  asWorkspace(platform(), (client) => client.GetAppStatus({ app: appOf(service) }))
 
 describe("git push", () => {
   it("goes live through every plane, and each entity's journal says so", async () => {
     const repository = new AppRepository()
-    const pushed = await repository.push(remoteOf(platform, "journey"), nodeApp("one"))
+    const pushed = await repository.push(remoteOf(platform(), "journey"), nodeApp("one"))
     assert.strictEqual(pushed.status, 0, pushed.output)
     assert.include(pushed.output, 'Created service "journey"')
-    assert.include(pushed.output, `live at http://${hostOf("journey")}:${platform.portBase + 1}`)
-    assert.deepStrictEqual(await ask(platform, hostOf("journey")), { status: 200, body: "one" })
+    assert.include(pushed.output, `live at http://${hostOf("journey")}:${platform().portBase + 1}`)
+    assert.deepStrictEqual(await ask(platform(), hostOf("journey")), { status: 200, body: "one" })
 
     const status = await statusOf("journey")
     assert.strictEqual(status.deploy?.phase, "deployed")
@@ -58,9 +38,12 @@ describe("git push", () => {
       ["pending", "building", "built", "deploying", "deployed"]
     )
     const appEvents = tags(await journalOf("App", status.appId))
-    const clusterId = readFileSync(join(state, "secrets", "cluster-id"), "utf8").trim()
+    const clusterId = readFileSync(join(platform().stateDirectory, "secrets", "cluster-id"), "utf8").trim()
     const clusterEvents = (await journalOf("Cluster", clusterId)).map(({ event }) => JSON.stringify(event))
-    const workspaceId = readFileSync(join(state, "secrets", "workspace-id"), "utf8").trim()
+    const workspaceId = readFileSync(
+      join(platform().stateDirectory, "secrets", "workspace-id"),
+      "utf8"
+    ).trim()
     const tenantEvents = (await journalOf("Tenant", workspaceId)).map(({ event }) => JSON.stringify(event))
     assert.isAbove(appEvents.length, 4, appEvents.join(" "))
     assert.isTrue(clusterEvents.some((event) => event.includes(status.appId)))
@@ -70,7 +53,7 @@ describe("git push", () => {
 
   it("says that a commit is known, and takes the same commit again after a failure", async () => {
     const repository = new AppRepository()
-    const remote = remoteOf(platform, "again")
+    const remote = remoteOf(platform(), "again")
     const failed = await repository.push(remote, nodeApp("x", "process.exit(3)"))
     assert.strictEqual(failed.status, 1, failed.output)
     const repeated = await repository.run("push", remote, "HEAD:main")
@@ -86,10 +69,10 @@ describe("git push", () => {
 
   it("replaces and rolls back a live app under load without one failed response", async () => {
     const repository = new AppRepository()
-    const remote = remoteOf(platform, "loaded")
+    const remote = remoteOf(platform(), "loaded")
     const first = await repository.push(remote, nodeApp("one"))
     assert.strictEqual(first.status, 0, first.output)
-    const load = startLoad(platform, hostOf("loaded"), 200)
+    const load = startLoad(platform(), hostOf("loaded"), 200)
     await until(
       () => load.sent() >= 100,
       () => load.sent()
@@ -103,14 +86,14 @@ describe("git push", () => {
     const broken = await repository.push(remote, nodeApp("three", "process.exit(7)"))
     assert.strictEqual(broken.status, 1, broken.output)
     assert.include(broken.output, "[remote rejected]")
-    const rolledBack = await asWorkspace(platform, (client) =>
+    const rolledBack = await asWorkspace(platform(), (client) =>
       client.RollBack({ app: appOf("loaded"), requestId: RequestId.make("roll-back-1"), release: 1 })
     )
     assert.strictEqual(rolledBack.kind, "rollback")
     await until(
       async () =>
         (await statusOf("loaded")).deploy?.phase === "deployed" &&
-        (await ask(platform, hostOf("loaded"))).body === "one",
+        (await ask(platform(), hostOf("loaded"))).body === "one",
       () => [...load.bodies]
     )
     const { failures, sent, bodies } = await load.end()
@@ -128,11 +111,17 @@ const hasKubectl = await promisify(execFile)("kubectl", ["version", "--client"])
 
 describe.skipIf(!hasKubectl)("drift (needs kubectl)", () => {
   const kubectl = async (...args: ReadonlyArray<string>) =>
-    (await promisify(execFile)("kubectl", ["--kubeconfig", join(state, "kubeconfig"), ...args])).stdout
+    (
+      await promisify(execFile)("kubectl", [
+        "--kubeconfig",
+        join(platform().stateDirectory, "kubeconfig"),
+        ...args
+      ])
+    ).stdout
 
   it("is repaired when an owned object is deleted, and leaves alone what somebody else owns", async () => {
     const repository = new AppRepository()
-    const pushed = await repository.push(remoteOf(platform, "drifting"), nodeApp("still here"))
+    const pushed = await repository.push(remoteOf(platform(), "drifting"), nodeApp("still here"))
     assert.strictEqual(pushed.status, 0, pushed.output)
     const foreign = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "foreign" }, data: { a: "b" } }
     const file = join(repository.folder, "foreign.json")
@@ -154,8 +143,8 @@ describe.skipIf(!hasKubectl)("drift (needs kubectl)", () => {
       20
     )
     await until(
-      async () => (await ask(platform, hostOf("drifting"))).body === "still here",
-      () => platform.output()
+      async () => (await ask(platform(), hostOf("drifting"))).body === "still here",
+      () => platform().output()
     )
     assert.include(
       await kubectl("-n", "proj-demo", "get", "configmap", "foreign", "-o", "jsonpath={.data.a}"),

@@ -131,16 +131,17 @@ const install = async () => {
 
 /**
  * Runs a program with our output until it ends, and resolves to its exit status. It gets a process group of its own,
- * so that a Ctrl-C reaches it once, from here, although the terminal and npm both deliver it to us. It is told to end
- * when npm, having started us, is gone without a word.
+ * so that a Ctrl-C reaches it once, from here, although the terminal and npm both deliver it to us; with an `input`
+ * ("inherit") it stays in ours, because only a terminal's own group may read from it. It is told to end when npm, having
+ * started us, is gone without a word.
  */
 export const runToEnd = (command, args, options = {}) =>
   new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
       env: { ...environment(), ...options.environment },
-      stdio: ["ignore", "inherit", "inherit"],
-      detached: process.platform !== "win32"
+      stdio: [options.input ?? "ignore", "inherit", "inherit"],
+      detached: process.platform !== "win32" && options.input === undefined
     })
     const last = new Map()
     const forward = (signal) => {
@@ -172,9 +173,10 @@ export const runToEnd = (command, args, options = {}) =>
 
 /**
  * Returns once the dependencies are installed and this process is a Node that runs the workspace. Under an older Node
- * it runs `script` again with the Node from node_modules and ends with that one's exit status.
+ * it runs `script` again with the Node from node_modules and ends with that one's exit status. `options.input` is what
+ * that run has as its standard input ("ignore" unless given).
  */
-export const bootstrap = async (script) => {
+export const bootstrap = async (script, options = {}) => {
   if (!isAtLeast(process.version, oldestNode)) {
     fail(`Starform needs Node ${oldestNode[0]} or newer; this is ${process.version} (${process.execPath}).`)
   }
@@ -196,6 +198,9 @@ export const bootstrap = async (script) => {
     )
   }
   process.exit(
-    await runToEnd(node, [script, ...process.argv.slice(2)], { environment: { STARFORM_NODE_CHOSEN: node } })
+    await runToEnd(node, [script, ...process.argv.slice(2)], {
+      environment: { STARFORM_NODE_CHOSEN: node },
+      input: options.input
+    })
   )
 }

@@ -115,9 +115,12 @@ const lastLines = Effect.fnUntraced(
 
 const readyPause = Duration.millis(25)
 
+/** A server that listens before it has anybody to answer leaves the first question open for ever: ask again soon. */
+const readyAnswerMax = Duration.millis(200)
+
 const untilReady = (ready: ProcessSpec["ready"]) =>
   ready.pipe(
-    Effect.timeout("2 seconds"),
+    Effect.timeout(readyAnswerMax),
     Effect.retry({ schedule: Schedule.spaced(readyPause) }),
     Effect.orDie
   )

@@ -99,7 +99,7 @@ const cases: Readonly<Record<string, Case>> = {
       "starform.json": `{"health": {"path": "/health"}}`
     },
     startupSeconds: 2,
-    says: ["did not become healthy", "/health"]
+    says: ["did not become healthy", "/health", "statuscode: 500"]
   },
   "Git LFS pointers": {
     files: {

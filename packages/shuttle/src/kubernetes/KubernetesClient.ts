@@ -77,6 +77,11 @@ export interface Requests {
     tailLines: number,
     previous: boolean
   ) => Effect.Effect<ReadonlyArray<string>, ObjectNotFound | RequestError>
+  /** What was last said of a pod's failing probes, e.g. `Startup probe failed: HTTP probe failed with statuscode: 500`. */
+  readonly probeFailure: (
+    namespace: string,
+    pod: string
+  ) => Effect.Effect<Option.Option<string>, ObjectNotFound | RequestError>
 }
 
 export class KubernetesClient extends Context.Service<KubernetesClient, Requests>()(
@@ -88,6 +93,20 @@ const decodeList = Schema.decodeUnknownEffect(
   Schema.Struct({
     metadata: Schema.Struct({ resourceVersion: Schema.String, continue: Schema.optionalKey(Schema.String) }),
     items: Schema.NullOr(Schema.Array(WireObject))
+  })
+)
+
+/** @source Kubernetes API: core/v1 Event; both times are absent in events of the newer kind */
+const decodeEvents = Schema.decodeUnknownEffect(
+  Schema.Struct({
+    items: Schema.NullOr(
+      Schema.Array(
+        Schema.Struct({
+          message: Schema.optionalKey(Schema.NullOr(Schema.String)),
+          lastTimestamp: Schema.optionalKey(Schema.NullOr(Schema.String))
+        })
+      )
+    )
   })
 )
 
@@ -296,7 +315,31 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, remove, podLog })
+  const probeFailure: Requests["probeFailure"] = (namespace, pod) => {
+    const operation = `events of Pod/${namespace}/${pod}`
+    const fieldSelector = `involvedObject.kind=Pod,involvedObject.name=${pod},reason=Unhealthy`
+    const request = HttpClientRequest.get(`/api/v1/namespaces/${namespace}/events`, {
+      acceptJson: true,
+      urlParams: { fieldSelector, limit: settings.listPageSize }
+    })
+    return exchange(operation, request, (response) =>
+      response.json.pipe(Effect.flatMap(decodeEvents), Effect.mapError(malformed(operation)))
+    ).pipe(
+      Effect.map(({ items }) => {
+        const events = (items ?? []).toSorted((a, b) =>
+          (a.lastTimestamp ?? "").localeCompare(b.lastTimestamp ?? "")
+        )
+        return Option.fromNullishOr(events.at(-1)?.message)
+      }),
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        VersionExpired: unexpected(operation)
+      })
+    )
+  }
+
+  return KubernetesClient.of({ get, list, watch, apply, remove, podLog, probeFailure })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -1,4 +1,4 @@
-/** The last lines that a failing pod printed. Fetched once per run of the pod; an answer that fails leaves none. */
+/** The last lines that a failing pod printed, and what its failing check saw. Fetched once per run of the pod; an answer that fails leaves none. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,12 +13,12 @@ const lineLengthMax = 2000
 const rememberedMax = 256
 
 export class FailureOutput {
-  readonly #client: Pick<Requests, "podLog">
+  readonly #client: Pick<Requests, "podLog" | "probeFailure">
   readonly #settings: Pick<Settings, "outputTimeout" | "reconcileInterval" | "statusTick">
   readonly #known = new Map<string, { readonly lines: ReadonlyArray<string>; readonly untilMs: number }>()
 
   constructor(
-    client: Pick<Requests, "podLog">,
+    client: Pick<Requests, "podLog" | "probeFailure">,
     settings: Pick<Settings, "outputTimeout" | "reconcileInterval" | "statusTick">
   ) {
     this.#client = client
@@ -34,8 +34,10 @@ export class FailureOutput {
       if (known !== undefined && known.untilMs > nowMs) return known.lines
       const first = yield* this.#fetch(pod, pod.isInPreviousRun)
       const lines = first.length > 0 ? first : yield* this.#fetch(pod, !pod.isInPreviousRun)
-      this.#remember(key, lines, nowMs)
-      return lines
+      const seen = pod.isProbed ? yield* this.#probe(pod) : []
+      const told = [...lines, ...seen].slice(-linesMax)
+      this.#remember(key, told, nowMs)
+      return told
     })
 
   #remember(key: string, lines: ReadonlyArray<string>, nowMs: number): void {
@@ -46,8 +48,27 @@ export class FailureOutput {
     this.#known.set(key, { lines, untilMs: nowMs + Duration.toMillis(keep) })
   }
 
+  #probe({ name, namespace }: FailingPod): Effect.Effect<ReadonlyArray<string>> {
+    return this.#quietly(
+      namespace,
+      name,
+      Effect.map(
+        this.#client.probeFailure(namespace, name),
+        Option.match({ onNone: () => [], onSome: (message) => [message] })
+      )
+    )
+  }
+
   #fetch({ name, namespace }: FailingPod, previous: boolean): Effect.Effect<ReadonlyArray<string>> {
-    return this.#client.podLog(namespace, name, linesMax, previous).pipe(
+    return this.#quietly(namespace, name, this.#client.podLog(namespace, name, linesMax, previous))
+  }
+
+  #quietly<E extends { readonly message: string }>(
+    namespace: string,
+    name: string,
+    request: Effect.Effect<ReadonlyArray<string>, E>
+  ): Effect.Effect<ReadonlyArray<string>> {
+    return request.pipe(
       Effect.timeoutOption(this.#settings.outputTimeout),
       Effect.map((lines) => Option.getOrElse(lines, () => [])),
       Effect.map((lines) => lines.slice(-linesMax).map((line) => line.slice(0, lineLengthMax))),

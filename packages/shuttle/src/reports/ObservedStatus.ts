@@ -23,6 +23,8 @@ export interface FailingPod {
   readonly namespace: string
   readonly name: string
   readonly isInPreviousRun: boolean
+  /** It answers, but not as its check wants: what the check saw explains more than its output. */
+  readonly isProbed: boolean
   readonly restarts: number
 }
 
@@ -117,6 +119,7 @@ const processView = (
               namespace: pod.namespace ?? "",
               name: pod.name,
               isInPreviousRun: problem.isInPreviousRun,
+              isProbed: problem.reason.code === "HealthCheckFailed",
               restarts: problem.restarts
             }
     }

@@ -12,7 +12,7 @@ import { history, type Moment, steps } from "./AppCommands.ts"
 const always = (law: (moments: ReadonlyArray<Moment>) => void) =>
   fc.assert(
     fc.property(steps, (asked) => law(history(asked))),
-    { numRuns: 300 }
+    { numRuns: 150 }
   )
 
 const atEach = (law: (moment: Moment) => void) => always((moments) => moments.forEach(law))

@@ -100,7 +100,7 @@ const history = (asked: ReadonlyArray<Step>): ReadonlyArray<Moment> => {
 const always = (law: (moments: ReadonlyArray<Moment>) => void) =>
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (asked) => law(history(asked))),
-    { numRuns: 300 }
+    { numRuns: 150 }
   )
 
 const atEach = (law: (moment: Moment) => void) => always((moments) => moments.forEach(law))

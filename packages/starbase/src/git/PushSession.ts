@@ -10,6 +10,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { LocatedProject } from "../api/Directory.ts"
 import { ServiceCatalog } from "../api/ServiceCatalog.ts"
@@ -72,6 +73,9 @@ const nobody = /^0+$/
 const pushOptions: ReadonlyMap<string, string> = new Map([
   ["detach", "return when the push is accepted; the deploy goes on"]
 ])
+
+/** An ask without an answer may have been heard: the same request again settles it, and is never a second deploy. */
+const repeatUnanswered = { schedule: Schedule.spaced("300 millis"), times: 3 }
 
 const decodeCommit = Schema.decodeUnknownResult(CommitSha)
 
@@ -144,17 +148,20 @@ export const layerNoDeps = Layer.effect(
       const identity = yield* wire(catalog.ensureApp(located, principal, service, environment.name))
       const name = `${workspace.slug}/${project.slug}/${slug}`
       const deploy = yield* wire(
-        entities.app(identity.appId, (entity) =>
-          entity.AcceptPush({
-            requestId: RequestId.make(deployId),
-            principal,
-            deployId,
-            commit,
-            ref: update.ref,
-            source: source.digest,
-            repository: name,
-            detached: false
-          })
+        Effect.retry(
+          entities.app(identity.appId, (entity) =>
+            entity.AcceptPush({
+              requestId: RequestId.make(deployId),
+              principal,
+              deployId,
+              commit,
+              ref: update.ref,
+              source: source.digest,
+              repository: name,
+              detached: false
+            })
+          ),
+          { ...repeatUnanswered, while: ({ _tag }) => _tag === "Unavailable" }
         )
       )
       const shown = { commit, subject, app: name, environment: environment.name }

@@ -101,7 +101,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("F
       yield* clone.commit({ app: "0" })
       yield* clone.git("push", "--quiet", remote, "main")
       const other = yield* GitClone.of(remote)
-      builds.hold(yield* clone.commit({ app: "a" }))
+      const release = builds.hold(yield* clone.commit({ app: "a" }))
       const held = clone.start("push", remote, "main")
       yield* GitClone.says(held, "a step that takes long")
       const winner = yield* other.commit({ app: "b" })
@@ -110,6 +110,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("F
       const first = yield* held.ended
       assert.strictEqual(first.status, 1)
       assert.include(first.output, `! [remote rejected] main -> main (superseded by ${winner})`)
+      yield* release
       assert.strictEqual(yield* GitWorld.branchAt(clone, remote), winner)
     })
   )

@@ -10,6 +10,7 @@ import { Directory } from "@starform/starbase/api/Directory"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import { GitConfig } from "@starform/starbase/git/GitConfig"
 import { GitHooks } from "@starform/starbase/git/GitHooks"
+import { Authenticator } from "@starform/starbase/security/Authenticator"
 import { hash } from "@starform/starbase/security/Token"
 import * as ApiWorld from "../harness/ApiWorld.ts"
 import * as GitClone from "../harness/GitClone.ts"
@@ -109,15 +110,11 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
           token: { id: "reader", hash: hash(readToken), canWrite: false }
         })
       )
+      yield* (yield* Authenticator).forget(ApiWorld.workspaceId)
       const clone = yield* GitClone.empty
       const commit = yield* clone.commit({ app: "readable" })
       yield* clone.git("push", "--quiet", yield* GitWorld.remoteOf("readable"), "main")
       const remote = yield* GitWorld.remoteOf("readable", { token: readToken })
-      yield* GitClone.until(
-        "the new token is known",
-        clone.run("ls-remote", remote),
-        ({ status }) => status === 0
-      )
       const other = yield* GitClone.of(remote)
       assert.strictEqual(yield* other.git("rev-parse", "HEAD"), commit)
       const next = yield* other.commit({ app: "written" })

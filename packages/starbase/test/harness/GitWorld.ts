@@ -25,6 +25,15 @@ const built = (spec: BuildSpec) => {
   }
 }
 
+const failed = (spec: BuildSpec, reason: string) =>
+  new BuildFailed({
+    buildId: spec.buildId,
+    code: "InstallFailed",
+    reason,
+    advice: "Run it on your machine.",
+    output: ["npm error code 1"]
+  })
+
 /** Builds of one test file, by commit; what is not told otherwise succeeds at once. */
 export class Builds {
   private readonly scripts = new Map<string, Script>()
@@ -39,9 +48,21 @@ export class Builds {
 
   /** The build of this commit prints a line, and ends when the answered effect has run. */
   hold(commit: string): Effect.Effect<void> {
+    return this.gate(commit, (spec) => Effect.succeed(built(spec)))
+  }
+
+  /** Like `hold`, but the build ends badly. */
+  holdThenFail(commit: string, reason: string): Effect.Effect<void> {
+    return this.gate(commit, (spec) => Effect.fail(failed(spec, reason)))
+  }
+
+  private gate(commit: string, end: Script): Effect.Effect<void> {
     const gate = Deferred.makeUnsafe<void>()
     this.scripts.set(commit, (spec, print) =>
-      print("a step that takes long").pipe(Effect.andThen(Deferred.await(gate)), Effect.as(built(spec)))
+      print("a step that takes long").pipe(
+        Effect.andThen(Deferred.await(gate)),
+        Effect.andThen(end(spec, print))
+      )
     )
     return Effect.asVoid(Deferred.succeed(gate, undefined))
   }
@@ -54,13 +75,7 @@ export class Builds {
           print("npm error code 1"),
           Effect.forEach(warnings, (text) => print(text, "warning"), { discard: true })
         ),
-        new BuildFailed({
-          buildId: spec.buildId,
-          code: "InstallFailed",
-          reason,
-          advice: "Run it on your machine.",
-          output: ["npm error code 1"]
-        })
+        failed(spec, reason)
       )
     )
   }

@@ -1,8 +1,11 @@
 /** What becomes of the refs of a push: branches, tags, deletions, several at once, and trees that cannot be built. */
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { RequestId } from "@starform/domain/ids/Ids"
 import { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
+import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import { Authenticator } from "@starform/starbase/security/Authenticator"
+import { hash } from "@starform/starbase/security/Token"
 import * as ApiWorld from "../harness/ApiWorld.ts"
 import * as GitClone from "../harness/GitClone.ts"
 import * as GitWorld from "../harness/GitWorld.ts"
@@ -58,6 +61,27 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       const pushed = yield* clone.run("push", yield* GitWorld.remoteOf("mailer"), "main")
       assert.strictEqual(pushed.status, 0, pushed.output)
       assert.match(pushed.output, /✓ live \(/)
+    })
+  )
+
+  it.effect("a service that one token made is pushed to with another, and with the operator's", () =>
+    Effect.gen(function* () {
+      const entities = yield* EntityClients
+      const token = Redacted.make(`sfw_${ApiWorld.workspaceId}_${"z".repeat(43)}`)
+      yield* entities.tenant(ApiWorld.workspaceId, (tenant) =>
+        tenant.AddToken({
+          requestId: ApiWorld.requestId(),
+          principal: { _tag: "Operator" },
+          token: { id: "second", hash: hash(token), canWrite: true }
+        })
+      )
+      yield* (yield* Authenticator).forget(ApiWorld.workspaceId)
+      const clone = yield* GitClone.empty
+      for (const by of [ApiWorld.workspaceToken, token, StarbaseProcess.operatorToken]) {
+        yield* clone.commit({ app: hash(by) })
+        const pushed = yield* clone.run("push", yield* GitWorld.remoteOf("shared", { token: by }), "main")
+        assert.strictEqual(pushed.status, 0, pushed.output)
+      }
     })
   )
 

@@ -23,6 +23,8 @@ import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
 import * as BranchMover from "./git/BranchMover.ts"
+import * as BranchSettlement from "./git/BranchSettlement.ts"
+import * as DeployFollower from "./git/DeployFollower.ts"
 import * as GitConfig from "./git/GitConfig.ts"
 import * as GitHooks from "./git/GitHooks.ts"
 import * as GitHttp from "./git/GitHttp.ts"
@@ -36,6 +38,7 @@ import * as PublicApi from "./PublicApi.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
+import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
@@ -54,15 +57,14 @@ const journal = JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.laye
 
 const vault = Layer.unwrap(Effect.map(StarbaseConfig, ({ masterKey }) => Vault.layerPostgres(masterKey)))
 
-const blobs = Layer.unwrap(
+const blobFolder = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ dataDirectory }) =>
     BlobStoreFolder.layer({ directory: join(dataDirectory, "blobs") })
   )
 )
 
 const builds = Layer.mergeAll(BuildLog.layer(), BuildQueue.layer()).pipe(
-  Layer.provideMerge(BuildLogIndexPostgres.layer().pipe(Layer.provide(buildLogTable))),
-  Layer.provideMerge(blobs)
+  Layer.provideMerge(BuildLogIndexPostgres.layer().pipe(Layer.provide(buildLogTable)))
 )
 
 const people = ServiceCatalog.layerNoDeps.pipe(
@@ -71,19 +73,9 @@ const people = ServiceCatalog.layerNoDeps.pipe(
 
 const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
   Layer.provideMerge(PushSession.layerNoDeps),
+  Layer.provideMerge(Layer.mergeAll(BranchSettlement.layerNoDeps, DeployFollower.layerNoDeps)),
   Layer.provideMerge(GitRepositories.layerNoDeps),
-  Layer.provideMerge(
-    Layer.unwrap(
-      Effect.map(StarbaseConfig, ({ dataDirectory, socketDirectory, gitSearchPath, host }) =>
-        GitConfig.layer({
-          host,
-          directory: join(dataDirectory, "git"),
-          socketPath: join(socketDirectory, "hooks.sock"),
-          searchPath: gitSearchPath
-        })
-      )
-    )
-  )
+  Layer.provideMerge(GitConfig.layer)
 )
 
 const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
@@ -108,8 +100,14 @@ const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   )
 )
 
-/** @param builder the builder of this machine, over the blob store, the build log and the queue */
-export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
+/**
+ * @param builder the builder of this machine, over the blob store, the build log and the queue
+ * @param storage where blobs are
+ */
+export const layerWithStorage = <E, R, E2, R2>(
+  builder: Layer.Layer<BuildService, E, R>,
+  storage: Layer.Layer<BlobStore, E2, R2>
+) =>
   GitHooks.layerDismissal.pipe(
     Layer.provideMerge(ingress),
     Layer.provideMerge(git),
@@ -119,7 +117,11 @@ export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(builder),
     Layer.provideMerge(builds),
+    Layer.provideMerge(storage),
     Layer.provideMerge(journal),
     Layer.provideMerge(database),
     Layer.provideMerge(Layer.mergeAll(NodeCrypto.layer, NodeServices.layer))
   )
+
+/** With blobs in the data folder of this host. */
+export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) => layerWithStorage(builder, blobFolder)

@@ -23,6 +23,12 @@ export interface StarbaseSettings {
   readonly socketDirectory: string
   /** `PATH` that git is found in and runs with. */
   readonly gitSearchPath: string
+  /** Largest push, packed; a larger one is refused and leaves nothing. */
+  readonly gitPushBytesMax: number
+  /** A push that waits says something at least this often. */
+  readonly gitHeartbeat: Duration.Duration
+  /** From the start of a push's request until its refs are handed over; the upload is in it. */
+  readonly gitTokenLife: Duration.Duration
   /** Where people reach this process, e.g. `http://127.0.0.1:4000`; in clone URLs and messages. */
   readonly publicUrl: string
   /** What a live app's URL is made of: `<scheme>://<hostname><suffix>`. */
@@ -51,6 +57,9 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   gitSearchPath: Config.String("GIT_SEARCH_PATH").pipe(
     Config.withDefault("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
   ),
+  gitPushBytesMax: Config.Int("GIT_PUSH_BYTES_MAX").pipe(Config.withDefault(256 * 1024 * 1024)),
+  gitHeartbeat: Config.Duration("GIT_HEARTBEAT").pipe(Config.withDefault(Duration.seconds(4))),
+  gitTokenLife: Config.Duration("GIT_TOKEN_LIFE").pipe(Config.withDefault(Duration.minutes(10))),
   publicUrl: Config.String("PUBLIC_URL"),
   appScheme: Config.String("APP_SCHEME").pipe(Config.withDefault("https")),
   appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),

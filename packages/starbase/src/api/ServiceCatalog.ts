@@ -2,7 +2,7 @@
 import * as AppId from "@starform/domain/ids/AppId"
 import { RequestId, ServiceId } from "@starform/domain/ids/Ids"
 import type { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
-import type { Principal } from "@starform/domain/model/Principal"
+import { describe, type Principal } from "@starform/domain/model/Principal"
 import type { Environment, Service, ServiceType } from "@starform/domain/model/Workspace"
 import type { MutationError } from "@starform/domain/protocol/TenantRpcs"
 import * as Context from "effect/Context"
@@ -59,7 +59,8 @@ export const layerNoDeps = Layer.effect(
       const create = (hostname: typeof preferred) =>
         entities.app(appId, (app) =>
           app.CreateApp({
-            requestId: RequestId.make(`create:${hostname}`.slice(0, 200)),
+            // Whoever comes second makes another request: it is answered with the app that is there.
+            requestId: RequestId.make(`create:${describe(principal)}:${hostname}`.slice(0, 200)),
             principal,
             identity: {
               appId,

@@ -1,8 +1,9 @@
 /** A CGI program (RFC 3875) as an HTTP response: the request's body in, its head and body out, both streamed. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import * as NodeSink from "@effect/platform-node/NodeSink"
+import type { Writable } from "node:stream"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
@@ -55,40 +56,67 @@ const readHead = (child: ChildProcessWithoutNullStreams): Effect.Effect<Head, Cg
     child.once("close", (code) => fail(`ended with status ${code} and no answer`))
   })
 
+/** Answers when the program has taken the chunk, or will take no more. */
+const write = (stdin: Writable, chunk: Uint8Array): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (stdin.writable) stdin.write(chunk, () => resume(Effect.void))
+    else resume(Effect.void)
+  })
+
+/** A program and all that it starts: a process group of its own, ended with the scope. */
+const start = (command: string, args: ReadonlyArray<string>, env: Record<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"], detached: true })
+      const running = { child, isOver: false }
+      child.once("close", () => (running.isOver = true))
+      child.stdin.on("error", () => undefined)
+      child.stderr.resume()
+      return running
+    }),
+    ({ child, isOver }) =>
+      Effect.sync(() => {
+        if (!isOver && child.pid !== undefined) endGroup(child.pid)
+      })
+  )
+
+const endGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, "SIGTERM")
+  } catch {
+    // Its last member ended a moment ago.
+  }
+}
+
 /**
- * The program ends with the scope.
+ * The whole body is read, whatever the program takes of it, and the answer ends after it: a client that is still
+ * sending hears nothing.
  *
+ * @param edit what becomes of the answer's body
  * @errors CgiFailed before its head came; a failure after that ends the body short
  */
 export const respond = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
   command: string,
   args: ReadonlyArray<string>,
-  env: Record<string, string>
+  env: Record<string, string>,
+  edit: (body: Stream.Stream<Uint8Array, CgiFailed>) => Stream.Stream<Uint8Array, CgiFailed>
 ) {
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] })),
-    (running) => Effect.sync(() => void running.kill("SIGTERM"))
-  )
-  child.stderr.resume()
-  child.stdin.on("error", () => undefined)
+  const { child } = yield* start(command, args, env)
   const body = request.method === "GET" ? Stream.empty : request.stream
-  yield* body.pipe(
-    Stream.run(
-      NodeSink.fromWritable({
-        evaluate: () => child.stdin,
-        onError: (cause) => new CgiFailed({ problem: String(cause) })
-      })
-    ),
+  const feeding = yield* body.pipe(
+    Stream.runForEach((chunk) => write(child.stdin, chunk)),
     Effect.ignore,
+    Effect.ensuring(Effect.sync(() => child.stdin.end())),
     Effect.forkScoped
   )
   const { status, headers } = yield* readHead(child)
-  const output = NodeStream.fromReadable({
+  const output = NodeStream.fromReadable<Uint8Array, CgiFailed>({
     evaluate: () => child.stdout,
     onError: (cause) => new CgiFailed({ problem: String(cause) })
   })
-  return HttpServerResponse.stream(output, {
+  const whole = Stream.concat(edit(output), Stream.drain(Stream.fromEffect(Fiber.await(feeding))))
+  return HttpServerResponse.stream(whole, {
     status,
     headers,
     contentType: headers["content-type"] ?? "application/octet-stream"

@@ -1,7 +1,10 @@
 /** Settings of the git remote. */
+import { join } from "node:path"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { StarbaseConfig } from "../StarbaseConfig.ts"
 
 export interface GitSettings {
   /** Told to git as the caller's address: callers are known by their token. */
@@ -26,15 +29,17 @@ export class GitConfig extends Context.Service<GitConfig, GitSettings>()(
   "@starform/starbase/git/GitConfig"
 ) {}
 
-export const defaults = {
-  host: "127.0.0.1",
-  searchPath: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  nodePath: process.execPath,
-  pushBytesMax: 256 * 1024 * 1024,
-  heartbeat: Duration.seconds(4),
-  tokenLife: Duration.minutes(10)
-}
-
-export const layer = (
-  settings: Partial<GitSettings> & Pick<GitSettings, "directory" | "socketPath">
-): Layer.Layer<GitConfig> => Layer.succeed(GitConfig, { ...defaults, ...settings })
+/** As this process is set up; hooks run with its own node. */
+export const layer: Layer.Layer<GitConfig, never, StarbaseConfig> = Layer.effect(
+  GitConfig,
+  Effect.map(StarbaseConfig, (config) => ({
+    host: config.host,
+    directory: join(config.dataDirectory, "git"),
+    socketPath: join(config.socketDirectory, "hooks.sock"),
+    searchPath: config.gitSearchPath,
+    nodePath: process.execPath,
+    pushBytesMax: config.gitPushBytesMax,
+    heartbeat: config.gitHeartbeat,
+    tokenLife: config.gitTokenLife
+  }))
+)

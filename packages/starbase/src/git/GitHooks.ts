@@ -2,6 +2,7 @@
 import { createServer, type Socket } from "node:net"
 import { mkdirSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -57,6 +58,13 @@ const firstLine = (socket: Socket): Effect.Effect<string> =>
     socket.on("close", () => resume(Effect.interrupt))
   })
 
+/** Interrupts when the hook is gone: whoever pushed has left, and nothing more is accepted for them. */
+const closed = (socket: Socket): Effect.Effect<never> =>
+  Effect.callback((resume) => {
+    if (socket.destroyed) resume(Effect.interrupt)
+    else socket.once("close", () => resume(Effect.interrupt))
+  })
+
 /** What the hook is told: a line for the person, or the end. */
 const HookMessage = Schema.Union([
   Schema.Struct({ print: Schema.String }),
@@ -106,6 +114,7 @@ export const layerNoDeps = Layer.effect(
       const verdicts = yield* session
         .run(known.target, commands, options, (print) => send(socket, { print }))
         .pipe(
+          Effect.raceFirst(closed(socket)),
           Effect.onInterrupt(() =>
             send(socket, { verdicts: commands.map(({ ref }) => ({ ref, reason: endedReason })) })
           )
@@ -116,7 +125,11 @@ export const layerNoDeps = Layer.effect(
     const server = createServer((socket) => {
       socket.on("error", () => socket.destroy())
       const handled = serve(socket).pipe(
-        Effect.catchCause((cause) => Effect.logWarning("a push ended early", cause)),
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.logDebug("a push was left")
+            : Effect.logWarning("a push ended early", cause)
+        ),
         Effect.ensuring(Effect.sync(() => socket.end()))
       )
       fork(handled)

@@ -3,6 +3,7 @@ import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { Slug } from "@starform/domain/ids/Slug"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -15,6 +16,7 @@ import { GitConfig, type GitSettings } from "./GitConfig.ts"
 import { GitHooks } from "./GitHooks.ts"
 import * as GitProcess from "./GitProcess.ts"
 import { GitRepositories } from "./GitRepositories.ts"
+import * as OversizedPush from "./OversizedPush.ts"
 import type { PushTarget } from "./PushSession.ts"
 
 const decodeSlug = Schema.decodeUnknownEffect(Slug)
@@ -40,7 +42,7 @@ const slug = (kind: string, text: string | undefined) =>
     )
   )
 
-/** Who asks for what. Makes the repository of a service that is pushed to for the first time. */
+/** Who asks for what. Makes the repository of a service that is asked for for the first time. */
 const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, url: URL) {
   const authenticator = yield* Authenticator
   const directory = yield* Directory
@@ -59,8 +61,9 @@ const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServe
   const name = yield* slug("service", serviceText)
   const located = yield* directory.project(principal, workspace, project, isPush ? "write" : "read")
   const repository = { projectId: located.project.id, service: name }
-  if (isPush) yield* repositories.ensure(repository)
-  else if (!(yield* repositories.exists(repository))) return yield* new NotFound({ kind: "service", name })
+  const isKnown = located.project.services.some((known) => known.slug === name)
+  if (!isPush && !isKnown) return yield* new NotFound({ kind: "service", name })
+  yield* repositories.ensure(repository)
   const target: PushTarget = { principal, located, service: name }
   return { target, repository, isPush, action: action ?? "" }
 })
@@ -122,7 +125,8 @@ const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
     request,
     "git",
     ["http-backend"],
-    environmentOf(settings, request, url, pathInfo, hook)
+    environmentOf(settings, request, url, pathInfo, hook),
+    isPush ? OversizedPush.explain(settings.pushBytesMax) : identity
   )
 })
 

@@ -25,7 +25,6 @@ export class GitRepositories extends Context.Service<
     /** Root of all repositories, and the path of one below it. */
     readonly root: string
     readonly pathOf: (name: RepositoryName) => string
-    readonly exists: (name: RepositoryName) => Effect.Effect<boolean>
     /** Makes it when it is not there, and brings its configuration up to date. */
     readonly ensure: (name: RepositoryName) => Effect.Effect<void, GitProcess.GitFailed>
     /** Keeps a commit for a deploy, whatever becomes of its branch. */
@@ -39,6 +38,8 @@ export class GitRepositories extends Context.Service<
       ref: string,
       commit: CommitSha
     ) => Effect.Effect<void, GitProcess.GitFailed>
+    /** Whether the id is a commit's: a tag or a tree can be pushed to a branch's name as well. */
+    readonly isCommit: (name: RepositoryName, id: string) => Effect.Effect<boolean, GitProcess.GitFailed>
     /** Subject line of a commit. */
     readonly subject: (name: RepositoryName, commit: CommitSha) => Effect.Effect<string, GitProcess.GitFailed>
     /** Paths of submodules in a commit's tree. */
@@ -56,10 +57,11 @@ export class GitRepositories extends Context.Service<
 
 const hookProgram = fileURLToPath(new URL("./hooks/procReceive.mjs", import.meta.url))
 
-/** Only branches are handed to the hook; everything else is refused before it. */
+/** Every ref that is not hidden is handed to the hook. Refs stand for themselves: there is no push of all or nothing. */
 const configuration = (pushBytesMax: number): ReadonlyArray<readonly [key: string, value: string]> => [
   ["receive.procReceiveRefs", "refs"],
   ["receive.advertisePushOptions", "true"],
+  ["receive.advertiseAtomic", "false"],
   ["receive.maxInputSize", String(pushBytesMax)],
   ["receive.fsckObjects", "true"],
   ["receive.autogc", "false"],
@@ -106,7 +108,6 @@ export const layerNoDeps = Layer.effect(
     return GitRepositories.of({
       root,
       pathOf,
-      exists: (name) => Effect.orElseSucceed(fs.exists(join(pathOf(name), "HEAD")), () => false),
       ensure: (name) =>
         Effect.suspend(() => (ready.has(pathOf(name)) ? Effect.void : turn.withPermit(make(name)))).pipe(
           Effect.catchTag("PlatformError", fileFailed)
@@ -114,6 +115,7 @@ export const layerNoDeps = Layer.effect(
       keep: (name, deployId, commit) =>
         Effect.asVoid(git(name, "update-ref", `refs/starform/deploys/${deployId}`, commit)),
       moveBranch: (name, ref, commit) => Effect.asVoid(git(name, "update-ref", ref, commit)),
+      isCommit: (name, id) => Effect.map(git(name, "cat-file", "-t", id), (type) => type === "commit"),
       subject: (name, commit) => git(name, "log", "-1", "--format=%s", commit),
       submodules: (name, commit) =>
         Effect.map(git(name, "ls-tree", "-r", "--full-tree", commit), (text) =>

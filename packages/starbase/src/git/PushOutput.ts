@@ -8,6 +8,17 @@ const minutes = (ms: number): string => {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
 
+const columnsMax = 78
+
+/** At most `max` characters on one line; a longer text ends at the end of a word. */
+export const cut = (text: string, max: number): string => {
+  const line = text.replace(/\s+/g, " ").trim()
+  if (line.length <= max) return line
+  const room = line.slice(0, max)
+  const end = room.lastIndexOf(" ", max - 1)
+  return `${(end > 0 ? room.slice(0, end) : room.slice(0, max - 1)).replace(/[\s,;:.–-]+$/, "")}…`
+}
+
 const short = (commit: string): string => commit.slice(0, 7)
 
 export const accepted = (push: {
@@ -18,7 +29,7 @@ export const accepted = (push: {
 }): ReadonlyArray<string> => [
   "",
   `  ${push.app} → ${push.environment}`,
-  `  ${short(push.commit)} ${push.subject}`.slice(0, 78),
+  `  ${cut(`${short(push.commit)} ${push.subject}`, columnsMax - 2)}`,
   ""
 ]
 
@@ -80,12 +91,15 @@ const failedWords: Partial<Record<DeployPhase, string>> = {
   deploying: "The release did not become healthy"
 }
 
-export const failure = (cause: DeployFailure): ReadonlyArray<string> => [
+/** @param isOlderLive whether a release serves all the same */
+export const failure = (cause: DeployFailure, isOlderLive: boolean): ReadonlyArray<string> => [
   "",
   `  ✗ ${failedWords[cause.phase] ?? "The deploy failed"}: ${cause.reason}`,
   ...(cause.output.length === 0 ? [] : ["", ...cause.output.map((line) => `    │ ${line}`), ""]),
   ...(cause.advice === "" ? [] : [`    ${cause.advice}`]),
-  "    The release that was live is still serving. Push again when it is fixed.",
+  isOlderLive
+    ? "    The release that was live is still serving. Push again when it is fixed."
+    : "    Nothing is live yet. Push again when it is fixed.",
   ""
 ]
 
@@ -106,8 +120,20 @@ export const ended = (phase: DeployPhase, by: string | null): ReadonlyArray<stri
   ""
 ]
 
-/** git's own line, `! [remote rejected] main -> main (<reason>)`: one line, no line ends. */
-export const verdict = (deploy: Deploy, supersedingCommit: string | null): string | null => {
+/** Longest line that git makes of a verdict, for a push of a branch to its own name. */
+const verdictLineMax = 120
+
+/** A reason keeps this much, however long the branch's name is. */
+const reasonMin = 40
+
+/** What is left for the reason in git's line. */
+const reasonMax = (ref: string): number => {
+  const branch = ref.replace(/^refs\/heads\//, "")
+  return Math.max(verdictLineMax - ` ! [remote rejected] ${branch} -> ${branch} ()`.length, reasonMin)
+}
+
+/** git's own line, ` ! [remote rejected] main -> main (<reason>)`: the reason, `null` for none. */
+export const verdict = (deploy: Deploy, supersedingCommit: string | null, ref: string): string | null => {
   switch (deploy.phase) {
     case "deployed":
       return null
@@ -116,6 +142,6 @@ export const verdict = (deploy: Deploy, supersedingCommit: string | null): strin
     case "cancelled":
       return "cancelled"
     default:
-      return (deploy.failure?.reason ?? "the deploy did not end").replace(/\s+/g, " ").slice(0, 120)
+      return cut(deploy.failure?.reason ?? "the deploy did not end", reasonMax(ref))
   }
 }

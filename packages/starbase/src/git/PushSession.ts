@@ -1,29 +1,24 @@
-/** One push: what is accepted, and what the person sees until it ends. README beside this file has the invariants. */
+/** One push: what is refused, what is accepted, and the verdict on each ref. README beside this file has the invariants. */
 import type { WireError } from "@starform/domain/errors/Reaction"
-import { type AppId } from "@starform/domain/ids/AppId"
 import { CommitSha } from "@starform/domain/ids/Digest"
-import { BuildId, DeployId, RequestId } from "@starform/domain/ids/Ids"
+import { DeployId, RequestId } from "@starform/domain/ids/Ids"
 import type { Slug } from "@starform/domain/ids/Slug"
-import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import type { Principal } from "@starform/domain/model/Principal"
 import type { Environment } from "@starform/domain/model/Workspace"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import type { LocatedProject } from "../api/Directory.ts"
 import { ServiceCatalog } from "../api/ServiceCatalog.ts"
-import { BuildService } from "../builds/BuildService.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { BlobStore } from "../storage/BlobStore.ts"
-import { GitConfig } from "./GitConfig.ts"
+import { BranchSettlement } from "./BranchSettlement.ts"
+import { type AcceptedDeploy, DeployFollower, type Print } from "./DeployFollower.ts"
 import { GitRepositories, type RepositoryName } from "./GitRepositories.ts"
 import * as PushOutput from "./PushOutput.ts"
 
@@ -45,8 +40,6 @@ export interface Verdict {
   /** `null` is ok. */
   readonly reason: string | null
 }
-
-export type Print = (line: string) => Effect.Effect<void>
 
 export class PushSession extends Context.Service<
   PushSession,
@@ -76,22 +69,21 @@ const refuse = (reason: string, ...advice: ReadonlyArray<string>) =>
 
 const nobody = /^0+$/
 
-/** How long the build's last lines may take after the build has ended. */
-const logDrain = Duration.seconds(2)
+/** What `git push -o` may say. */
+const pushOptions: ReadonlyMap<string, string> = new Map([
+  ["detach", "return when the push is accepted; the deploy goes on"]
+])
 
-/** Longest wait of one ask for the deploy's next phase. */
-const phaseWait = Duration.seconds(25)
+/** An ask without an answer may have been heard: the same request again settles it, and is never a second deploy. */
+const repeatUnanswered = { schedule: Schedule.spaced("300 millis"), times: 3 }
 
 const decodeCommit = Schema.decodeUnknownResult(CommitSha)
 
-interface Accepted {
-  readonly appId: AppId
-  readonly deploy: Deploy
+interface Push {
+  readonly target: PushTarget
   readonly repository: RepositoryName
   readonly update: RefUpdate
   readonly commit: CommitSha
-  readonly urls: ReadonlyArray<string>
-  readonly handle: { readonly buildId: BuildId; readonly workspaceId: LocatedProject["workspace"]["id"] }
 }
 
 export const layerNoDeps = Layer.effect(
@@ -101,9 +93,9 @@ export const layerNoDeps = Layer.effect(
     const catalog = yield* ServiceCatalog
     const repositories = yield* GitRepositories
     const blobs = yield* BlobStore
-    const builds = yield* BuildService
+    const follower = yield* DeployFollower
+    const settlement = yield* BranchSettlement
     const random = yield* SecureRandom.SecureRandom
-    const { heartbeat } = yield* GitConfig
     const { appScheme, appPortSuffix } = yield* StarbaseConfig
 
     const wire = <A, E extends WireError, R>(effect: Effect.Effect<A, E, R>) =>
@@ -132,158 +124,74 @@ export const layerNoDeps = Layer.effect(
       }
     })
 
+    const ensureService = Effect.fnUntraced(function* ({ target }: Push, print: Print) {
+      const { located, principal, service: slug } = target
+      const known = located.project.services.find((service) => service.slug === slug)
+      if (known !== undefined) return known
+      const requestId = RequestId.make(`push:${yield* random.uuidV7()}`)
+      const created = yield* wire(catalog.createService(located, principal, requestId, { slug, type: "web" }))
+      yield* print(PushOutput.serviceCreated(slug, located.project.slug))
+      return created
+    })
+
     /** Commit and source first, then the App's append (INV-GIT-1). */
-    const accept = Effect.fnUntraced(function* (
-      target: PushTarget,
-      update: RefUpdate,
-      commit: CommitSha,
-      environment: Environment,
-      isDetached: boolean,
-      print: Print
-    ) {
-      const { located, principal } = target
+    const accept = Effect.fnUntraced(function* (push: Push, environment: Environment, print: Print) {
+      const { repository, update, commit } = push
+      const { located, principal, service: slug } = push.target
       const { project, workspace } = located
-      const repository = { projectId: project.id, service: target.service }
       yield* checkTree(repository, commit)
       const deployId = DeployId.make(yield* random.uuidV7())
       const subject = yield* ours("read the commit", repositories.subject(repository, commit))
       yield* ours("keep the commit", repositories.keep(repository, deployId, commit))
       const source = yield* ours("keep the source", blobs.put(repositories.archive(repository, commit)))
-      const isNew = !project.services.some(({ slug }) => slug === target.service)
-      const service = yield* wire(
-        catalog.createService(located, principal, RequestId.make(`push:${target.service}`), {
-          slug: target.service,
-          type: "web"
-        })
-      )
+      const service = yield* ensureService(push, print)
       const identity = yield* wire(catalog.ensureApp(located, principal, service, environment.name))
-      const name = `${workspace.slug}/${project.slug}/${target.service}`
-      const app = yield* wire(
-        entities.app(identity.appId, (entity) =>
-          entity.AcceptPush({
-            requestId: RequestId.make(deployId),
-            principal,
-            deployId,
-            commit,
-            ref: update.ref,
-            source: source.digest,
-            repository: name,
-            detached: isDetached
-          })
+      const name = `${workspace.slug}/${project.slug}/${slug}`
+      const deploy = yield* wire(
+        Effect.retry(
+          entities.app(identity.appId, (entity) =>
+            entity.AcceptPush({
+              requestId: RequestId.make(deployId),
+              principal,
+              deployId,
+              commit,
+              ref: update.ref,
+              source: source.digest,
+              repository: name,
+              detached: false
+            })
+          ),
+          { ...repeatUnanswered, while: ({ _tag }) => _tag === "Unavailable" }
         )
       )
-      if (isNew) yield* print(PushOutput.serviceCreated(target.service, project.slug))
       const shown = { commit, subject, app: name, environment: environment.name }
       yield* Effect.forEach(PushOutput.accepted(shown), print)
       const urls = identity.hostnames.map((hostname) => `${appScheme}://${hostname}${appPortSuffix}`)
-      const handle = { buildId: BuildId.make(deployId), workspaceId: workspace.id }
-      return {
-        appId: identity.appId,
-        deploy: app,
-        repository,
-        update,
-        commit,
-        urls,
-        handle
-      } satisfies Accepted
+      const { appId } = identity
+      return { appId, workspaceId: workspace.id, deploy, urls } satisfies AcceptedDeploy
     })
 
-    /** The build's log as it comes: its place in the queue first, then its output. */
-    const tail = (accepted: Accepted, print: Print) =>
-      builds.logs(accepted.handle, 1).pipe(
-        Stream.runForEach((line) => print(PushOutput.buildLine(line.text))),
-        Effect.ignore
-      )
+    /** The deploy stands whether the branch moves now or by the sweep. */
+    const moved = <E extends { readonly message: string }>(ref: string, move: Effect.Effect<void, E>) =>
+      Effect.catch(move, (error) => Effect.logWarning(`${ref} is left to the sweep`, error))
 
-    const nextPhase = (accepted: Accepted, seen: number): Effect.Effect<Deploy> =>
-      entities
-        .app(
-          accepted.appId,
-          (app) =>
-            app.AwaitDeploy({
-              deployId: accepted.deploy.id,
-              phasesSeen: seen,
-              waitMs: Duration.toMillis(phaseWait)
-            }),
-          phaseWait
-        )
-        .pipe(
-          Effect.catch((error) =>
-            Effect.logDebug(`push waits: ${error.message}`).pipe(
-              Effect.andThen(Effect.sleep("1 second")),
-              Effect.andThen(Effect.succeed(accepted.deploy))
-            )
-          )
-        )
-
-    const supersedingCommit = Effect.fnUntraced(function* (accepted: Accepted, deploy: Deploy) {
-      if (deploy.supersededBy === null) return null
-      const state = yield* Effect.orElseSucceed(
-        entities.app(accepted.appId, (app) => app.GetApp()),
-        () => null
-      )
-      return state?.deploys.find(({ id }) => id === deploy.supersededBy)?.commit ?? null
-    })
-
-    /** Follows an accepted deploy to its end. Losing this fiber loses nothing but the words. */
-    const follow = Effect.fnUntraced(function* (accepted: Accepted, print: Print) {
-      let lastMs = yield* Clock.currentTimeMillis
-      const say: Print = (line) =>
-        Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-          lastMs = nowMs
-          return print(line)
-        })
-      let deploy = accepted.deploy
-      let seen = deploy.phases.length
-      const startMs = deploy.phases[0]?.atMs ?? lastMs
-      const heartbeats = yield* Effect.gen(function* () {
-        yield* Effect.sleep(heartbeat)
-        const nowMs = yield* Clock.currentTimeMillis
-        const since = deploy.phases.at(-1)?.atMs ?? nowMs
-        if (nowMs - lastMs >= Duration.toMillis(heartbeat) - 100) {
-          yield* say(PushOutput.still(deploy.phase, nowMs - since))
-        }
-      }).pipe(Effect.forever, Effect.forkChild)
-      let building: Fiber.Fiber<unknown> | undefined
-      while (!isTerminal(deploy.phase)) {
-        const next = yield* nextPhase(accepted, seen)
-        if (next.phases.length <= seen) continue
-        const entersBuild = next.phases.slice(seen).some(({ phase }) => phase === "building")
-        if (building !== undefined && next.phase !== "building") {
-          yield* Effect.timeoutOption(Fiber.await(building), logDrain)
-        }
-        deploy = next
-        yield* Effect.forEach(PushOutput.phases(deploy, seen), say)
-        seen = deploy.phases.length
-        if (entersBuild) {
-          building = yield* Effect.forkChild(tail(accepted, say))
-          if (deploy.phase !== "building") yield* Effect.timeoutOption(Fiber.await(building), logDrain)
-        }
+    const deployTo = Effect.fnUntraced(function* (
+      push: Push,
+      environment: Environment,
+      isDetached: boolean,
+      print: Print
+    ) {
+      const { repository, update, commit } = push
+      const accepted = yield* accept(push, environment, print)
+      const branch = { appId: accepted.appId, repository, ref: update.ref }
+      if (isDetached) {
+        yield* moved(update.ref, settlement.lead(branch, accepted.deploy.id, commit))
+        yield* Effect.forEach(PushOutput.detached(accepted.deploy.id), print)
+        return null
       }
-      yield* Fiber.interrupt(heartbeats)
-      const endMs = deploy.phases.at(-1)?.atMs ?? startMs
-      const by = yield* supersedingCommit(accepted, deploy)
-      const words =
-        deploy.phase === "deployed"
-          ? PushOutput.live(accepted.urls, endMs - startMs)
-          : deploy.failure === null
-            ? PushOutput.ended(deploy.phase, by)
-            : PushOutput.failure(deploy.failure)
-      yield* Effect.forEach(words, print)
-      return { deploy, reason: PushOutput.verdict(deploy, by) }
-    }, Effect.scoped)
-
-    const settle = Effect.fnUntraced(function* (accepted: Accepted, principal: Principal) {
-      yield* ours(
-        "move the branch",
-        repositories.moveBranch(accepted.repository, accepted.update.ref, accepted.commit)
-      )
-      const requestId = RequestId.make(`branch:${accepted.deploy.id}`)
-      yield* Effect.ignore(
-        entities.app(accepted.appId, (app) =>
-          app.SettleBranch({ requestId, principal, deployId: accepted.deploy.id })
-        )
-      )
+      const { deploy, supersededBy } = yield* follower.follow(accepted, print)
+      if (deploy.phase === "deployed") yield* moved(update.ref, settlement.follow(branch))
+      return PushOutput.verdict(deploy, supersededBy, update.ref)
     })
 
     const handle = Effect.fnUntraced(function* (
@@ -292,6 +200,11 @@ export const layerNoDeps = Layer.effect(
       options: ReadonlyArray<string>,
       print: Print
     ) {
+      const unknown = options.find((option) => !pushOptions.has(option))
+      if (unknown !== undefined) {
+        const known = [...pushOptions].map(([option, meaning]) => `  -o ${option}: ${meaning}`)
+        return yield* refuse(`unknown push option "${unknown.slice(0, 40)}"`, "  Push options:", ...known)
+      }
       const branch = /^refs\/heads\/(.+)$/.exec(update.ref)?.[1]
       if (branch === undefined) {
         return yield* refuse("only branches are taken", "  Push a branch; tags stay on your side.")
@@ -299,27 +212,25 @@ export const layerNoDeps = Layer.effect(
       if (nobody.test(update.after)) {
         return yield* refuse("branches are not deleted here", "  What is live stays live.")
       }
-      const commit = decodeCommit(update.after)
-      if (Result.isFailure(commit)) return yield* refuse("not a commit")
       const { project } = target.located
-      const environment = project.environments.find((candidate) => candidate.branch === branch)
       const repository = { projectId: project.id, service: target.service }
-      if (environment === undefined) {
-        yield* ours("store the branch", repositories.moveBranch(repository, update.ref, commit.success))
-        const deploying = project.environments.map(({ name, branch: from }) => [from, name] as const)
-        yield* Effect.forEach(PushOutput.stored(branch, deploying), print)
-        return null
+      const commit = decodeCommit(update.after)
+      if (
+        Result.isFailure(commit) ||
+        !(yield* ours("read the commit", repositories.isCommit(repository, update.after)))
+      ) {
+        return yield* refuse("not a commit", "  A branch points at a commit: push <tag>^{commit} instead.")
       }
-      const isDetached = options.includes("detach")
-      const accepted = yield* accept(target, update, commit.success, environment, isDetached, print)
-      if (isDetached) {
-        yield* ours("move the branch", repositories.moveBranch(repository, update.ref, commit.success))
-        yield* Effect.forEach(PushOutput.detached(accepted.deploy.id), print)
-        return null
+      const push: Push = { target, repository, update, commit: commit.success }
+      const environment = project.environments.find((candidate) => candidate.branch === branch)
+      if (environment !== undefined) {
+        return yield* deployTo(push, environment, options.includes("detach"), print)
       }
-      const { deploy, reason } = yield* follow(accepted, print)
-      if (deploy.phase === "deployed") yield* settle(accepted, target.principal)
-      return reason
+      yield* ensureService(push, print)
+      yield* ours("store the branch", repositories.moveBranch(repository, update.ref, commit.success))
+      const deploying = project.environments.map(({ name, branch: from }) => [from, name] as const)
+      yield* Effect.forEach(PushOutput.stored(branch, deploying), print)
+      return null
     })
 
     return PushSession.of({

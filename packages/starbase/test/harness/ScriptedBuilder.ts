@@ -1,13 +1,13 @@
 /** A builder at the edge of the process that ends each build as the test says: what it prints and answers is up to the caller. */
 import { Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { BuildCancelled, type BuildFailed } from "@starform/starbase/builds/BuildErrors"
-import { BuildLog } from "@starform/starbase/builds/BuildLog"
+import { BuildLog, type LineSource } from "@starform/starbase/builds/BuildLog"
 import { BuildService } from "@starform/starbase/builds/BuildService"
 import type { BuildResult, BuildSpec } from "@starform/starbase/builds/BuildSpec"
 
 export type Script = (
   spec: BuildSpec,
-  print: (line: string) => Effect.Effect<void>
+  print: (line: string, source?: LineSource) => Effect.Effect<void>
 ) => Effect.Effect<BuildResult, BuildFailed | BuildCancelled>
 
 interface Build {
@@ -25,7 +25,7 @@ export const layer = (script: Script): Layer.Layer<BuildService, never, BuildLog
 
       const run = Effect.fnUntraced(function* (spec: BuildSpec) {
         const log = yield* Effect.orDie(logs.writer(spec.buildId))
-        return yield* script(spec, (line) => log.write("output", line)).pipe(
+        return yield* script(spec, (line, source = "output") => log.write(source, line)).pipe(
           Effect.onExit(() => Effect.ignore(log.end)),
           Effect.onInterrupt(() => Effect.void)
         )

@@ -10,6 +10,7 @@ import * as ScriptedBuilder from "./ScriptedBuilder.ts"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import { hash } from "@starform/starbase/security/Token"
+import type { BlobStore } from "@starform/starbase/storage/BlobStore"
 
 export const operatorToken = Redacted.make(`sfo_${"o".repeat(43)}`)
 
@@ -18,11 +19,12 @@ const temporaryFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-const settings = Effect.gen(function* () {
+/** What a process stands on and leaves behind: a database, folders, ports. Two processes may use it one after the other. */
+export const place = Effect.gen(function* () {
   const databaseUrl = yield* freshDatabase
   const port = yield* freePort
   const runnerPort = yield* freePort
-  return StarbaseConfig.layerTest({
+  const settings: StarbaseConfig.StarbaseSettings = {
     databaseUrl,
     databaseConnectionsMax: 8,
     host: "127.0.0.1",
@@ -33,14 +35,37 @@ const settings = Effect.gen(function* () {
     dataDirectory: yield* temporaryFolder,
     socketDirectory: yield* temporaryFolder,
     gitSearchPath: "/usr/local/bin:/usr/bin:/bin",
+    gitPushBytesMax: 64 * 1024 * 1024,
+    gitHeartbeat: Duration.seconds(4),
+    gitTokenLife: Duration.minutes(1),
     publicUrl: `http://127.0.0.1:${port}`,
     appScheme: "http",
     appPortSuffix: "",
     appDomain: ".test",
     buildDeadline: Duration.minutes(1),
     rolloutDeadline: Duration.seconds(20)
-  })
+  }
+  return settings
 })
 
-export const layer = (script: ScriptedBuilder.Script) =>
-  Starbase.layer(ScriptedBuilder.layer(script)).pipe(Layer.provideMerge(Layer.unwrap(settings)))
+export type Overrides = Partial<StarbaseConfig.StarbaseSettings>
+
+/** A process on a place that the caller keeps. */
+export const layerAt = (settings: StarbaseConfig.StarbaseSettings, script: ScriptedBuilder.Script) =>
+  Starbase.layer(ScriptedBuilder.layer(script)).pipe(Layer.provideMerge(StarbaseConfig.layerTest(settings)))
+
+const layerConfig = (overrides: Overrides) =>
+  Layer.unwrap(Effect.map(place, (settings) => StarbaseConfig.layerTest({ ...settings, ...overrides })))
+
+export const layer = (script: ScriptedBuilder.Script, overrides: Overrides = {}) =>
+  Starbase.layer(ScriptedBuilder.layer(script)).pipe(Layer.provideMerge(layerConfig(overrides)))
+
+/** With a blob store of the test's choice. */
+export const layerWithStorage = <E, R>(
+  script: ScriptedBuilder.Script,
+  storage: Layer.Layer<BlobStore, E, R>,
+  overrides: Overrides = {}
+) =>
+  Starbase.layerWithStorage(ScriptedBuilder.layer(script), storage).pipe(
+    Layer.provideMerge(layerConfig(overrides))
+  )

@@ -19,7 +19,7 @@ export interface PushCommand {
   readonly source: Digest
   readonly repository: string
   readonly requestedBy: string
-  /** The branch already moved, because the push asked not to wait. */
+  /** No branch waits for this deploy to be live. */
   readonly detached: boolean
 }
 

@@ -1,0 +1,92 @@
+/**
+ * Where a branch points after a push: at the newest commit that went live from it or was pushed detached (INV-GIT-2).
+ * Sessions and the sweep come through here, one at a time per branch.
+ */
+import type { AppId } from "@starform/domain/ids/AppId"
+import type { CommitSha } from "@starform/domain/ids/Digest"
+import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
+import type { Principal } from "@starform/domain/model/Principal"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import { EntityClients } from "../entities/EntityClients.ts"
+import type { GitFailed } from "./GitProcess.ts"
+import { GitRepositories, type RepositoryName } from "./GitRepositories.ts"
+
+export interface DeployedBranch {
+  readonly appId: AppId
+  readonly repository: RepositoryName
+  /** `refs/heads/…` */
+  readonly ref: string
+}
+
+const principal: Principal = { _tag: "System", part: "git" }
+
+const settled = (entities: EntityClients["Service"], appId: AppId, deployId: DeployId) =>
+  entities.app(appId, (app) =>
+    app.SettleBranch({ requestId: RequestId.make(`branch:${deployId}`), principal, deployId })
+  )
+
+type SettleError = GitFailed | Effect.Error<ReturnType<typeof settled>>
+
+export class BranchSettlement extends Context.Service<
+  BranchSettlement,
+  {
+    /** Brings the branch to what went live from it last. Idempotent; an older deploy never takes it back. */
+    readonly follow: (branch: DeployedBranch) => Effect.Effect<void, SettleError>
+    /** Moves the branch ahead of its deploy, as a detached push asks. */
+    readonly lead: (
+      branch: DeployedBranch,
+      deployId: DeployId,
+      commit: CommitSha
+    ) => Effect.Effect<void, SettleError>
+  }
+>()("@starform/starbase/git/BranchSettlement") {}
+
+export const layerNoDeps = Layer.effect(
+  BranchSettlement,
+  Effect.gen(function* () {
+    const entities = yield* EntityClients
+    const repositories = yield* GitRepositories
+    const turns = new Map<string, { readonly turn: Semaphore.Semaphore; waiting: number }>()
+
+    const inTurn =
+      ({ appId, ref }: DeployedBranch) =>
+      <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            const key = `${appId} ${ref}`
+            const entry = turns.get(key) ?? { turn: Semaphore.makeUnsafe(1), waiting: 0 }
+            entry.waiting += 1
+            turns.set(key, entry)
+            return { key, entry }
+          }),
+          ({ entry }) => entry.turn.withPermit(effect),
+          ({ key, entry }) =>
+            Effect.sync(() => {
+              entry.waiting -= 1
+              if (entry.waiting === 0) turns.delete(key)
+            })
+        )
+
+    const follow = Effect.fnUntraced(function* ({ appId, repository, ref }: DeployedBranch) {
+      const { deploys } = yield* entities.app(appId, (app) => app.GetApp())
+      const pushes = deploys.filter((deploy) => deploy.kind === "push" && deploy.ref === ref)
+      const newest = pushes.findLast(({ phase, branchSettled }) => branchSettled || phase === "deployed")
+      if (newest !== undefined && !newest.branchSettled && newest.commit !== null) {
+        yield* repositories.moveBranch(repository, ref, newest.commit)
+      }
+      const due = pushes.filter(({ phase, branchSettled }) => phase === "deployed" && !branchSettled)
+      yield* Effect.forEach(due, ({ id }) => settled(entities, appId, id), { discard: true })
+    })
+
+    return BranchSettlement.of({
+      follow: (branch) => inTurn(branch)(follow(branch)),
+      lead: (branch, deployId, commit) =>
+        repositories
+          .moveBranch(branch.repository, branch.ref, commit)
+          .pipe(Effect.andThen(settled(entities, branch.appId, deployId)), inTurn(branch))
+    })
+  })
+)

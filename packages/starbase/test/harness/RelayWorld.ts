@@ -5,7 +5,7 @@
 import { tmpdir } from "node:os"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { NodeCrypto } from "@effect/platform-node"
-import { Duration, Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted, References } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
 import * as BuildLog from "@starform/starbase/builds/BuildLog"
 import * as BuildLogIndexMemory from "@starform/starbase/builds/BuildLogIndexMemory"
@@ -72,7 +72,9 @@ export const layer = (
     Layer.provideMerge(JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))),
     Layer.provideMerge(PgClient.layer({ url: databaseUrl, maxConnections: 8 })),
     Layer.provideMerge(NodeCrypto.layer),
-    Layer.provideMerge(config(databaseUrl))
+    Layer.provideMerge(config(databaseUrl)),
+    // A runner that leaves a busy machine says so for every one of its shards.
+    Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "Error"))
   )
 
 /** What a test may ask of it. */

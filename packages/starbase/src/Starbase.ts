@@ -85,6 +85,9 @@ const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDep
   Layer.provide(ClusterWorkflowEngine.layer)
 )
 
+/** Milliseconds that a whole request may take to arrive: a large push comes over a slow line. */
+const requestTimeout = 3_600_000
+
 /** How long requests in flight may take when the process ends. Pulls and pushes that wait are cut: both are made to be. */
 const requestsEnd = Duration.seconds(1)
 
@@ -94,7 +97,11 @@ const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   Layer.provideMerge(
     Layer.unwrap(
       Effect.map(StarbaseConfig, ({ host, port }) =>
-        NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: requestsEnd })
+        NodeHttpServer.layer(() => createServer({ requestTimeout }), {
+          host,
+          port,
+          gracefulShutdownTimeout: requestsEnd
+        })
       )
     )
   )

@@ -37,6 +37,7 @@ export interface StarbaseSettings {
   /** Appended to generated host names, e.g. `.localhost`. */
   readonly appDomain: string
   readonly buildDeadline: Duration.Duration
+  /** Outlasts the longest start-up that an app may ask for, so that what is wrong is named before it passes. */
   readonly rolloutDeadline: Duration.Duration
 }
 
@@ -65,7 +66,7 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),
   appDomain: Config.String("APP_DOMAIN").pipe(Config.withDefault(".starform.app")),
   buildDeadline: Config.Duration("BUILD_DEADLINE").pipe(Config.withDefault(Duration.minutes(15))),
-  rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(5)))
+  rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(15)))
 }).pipe(Config.nested("STARBASE"))
 
 /** @errors ConfigError naming the key that is missing or malformed */

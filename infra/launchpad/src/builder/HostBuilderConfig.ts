@@ -48,7 +48,7 @@ export const defaults: Omit<HostBuilderSettings, "directory"> = {
   stepEnvironment: {},
   userIdFirst: 1_900_000,
   userIdCount: 100_000,
-  stepTimeout: "15 minutes",
+  stepTimeout: "10 minutes",
   outputBytesMax: 16 * 1024 ** 2,
   outputLinesMax: 200_000,
   outputDrainTimeout: "1 second",

@@ -24,8 +24,8 @@ export type Scale = typeof Scale.Type
 export const HealthCheck = Schema.Struct({
   /** Answered by `web` with a status below 400; `null` means that an open port is enough. */
   path: Schema.NullOr(Schema.String.check(Schema.isPattern(/^\/[^\s]{0,255}$/))),
-  /** How long a new copy may take until its first success; 1–3600. */
-  startupSeconds: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 3600 }))
+  /** How long a new copy may take until its first success; 1–600. */
+  startupSeconds: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 600 }))
 })
 export type HealthCheck = typeof HealthCheck.Type
 

@@ -1,7 +1,7 @@
 /**
  * Nova sizes: what one pod of a size requests. Cost is computed from requests, never from the name.
  *
- * @source names from the reference specification §1 and §17; the numbers are our choice (decision 0004)
+ * @source names from the reference specification §1 and §17; the numbers are our choice (decision 0009)
  */
 export interface PodSize {
   readonly cpuMillicores: number

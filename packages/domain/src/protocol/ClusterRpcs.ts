@@ -42,6 +42,13 @@ const GetCluster = Rpc.make("GetCluster", {
   error: ReadError
 })
 
+/** Lets the agent remove what the newest revision takes away, although it is more than an agent removes unasked. */
+const ConfirmMassPrune = Rpc.make("ConfirmMassPrune", {
+  payload: { requestId: RequestId, clusterId: ClusterId },
+  success: Cluster,
+  error: MutationError
+})
+
 export const ClusterName = Schema.Struct({ id: ClusterId, name: Slug, region: Schema.String })
 export type ClusterName = typeof ClusterName.Type
 
@@ -95,6 +102,7 @@ const ReadJournal = Rpc.make("ReadJournal", {
 export class ClusterRpcs extends RpcGroup.make(
   RegisterCluster,
   GetCluster,
+  ConfirmMassPrune,
   ListClusters,
   InspectEntity,
   ReadJournal

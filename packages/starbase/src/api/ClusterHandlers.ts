@@ -46,6 +46,15 @@ export const layerNoDeps = ClusterRpcs.toLayer(
         return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
       }),
 
+      ConfirmMassPrune: Effect.fnUntraced(function* ({ requestId, clusterId }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "confirm a prune")
+        yield* entities
+          .cluster(clusterId, (cluster) => cluster.ConfirmMassPrune({ requestId, principal }))
+          .pipe(Effect.catchTag("Superseded", Effect.die))
+        return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
+      }),
+
       ListClusters: Effect.fnUntraced(function* () {
         return yield* directory.clusters(yield* CurrentPrincipal)
       }),

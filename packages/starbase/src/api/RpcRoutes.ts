@@ -69,6 +69,17 @@ const rpc = Effect.gen(function* () {
   )
 })
 
+/** For whoever opens the API's address in a browser. */
+const welcome = HttpRouter.add(
+  "GET",
+  "/",
+  HttpServerResponse.text(
+    "Starform\n\nPrograms: POST /rpc (typed client: @starform/domain/protocol/StarformClient)\n" +
+      "git:      /git/<workspace>/<project>/<service>.git\nHealth:   /healthz, /readyz\n",
+    { contentType: "text/plain; charset=utf-8" }
+  )
+)
+
 const health = HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok"))
 
 const readiness = Layer.effectDiscard(
@@ -93,4 +104,4 @@ const readiness = Layer.effectDiscard(
  * router. A body over `requestBytesMax` is 413, a frame that is no request 422; everything else is answered as a frame.
  * Needs the handlers of every public RPC, their authentication, and `Readiness`.
  */
-export const layerNoDeps = Layer.mergeAll(Layer.effectDiscard(rpc), health, readiness)
+export const layerNoDeps = Layer.mergeAll(Layer.effectDiscard(rpc), welcome, health, readiness)

@@ -127,6 +127,11 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       assert.deepStrictEqual(yield* (yield* stranger).ListClusters(), [])
       const refused = yield* Effect.flip((yield* owner).GetCluster({ clusterId }))
       assert.strictEqual(refused._tag, "Forbidden")
+      const confirmation = { requestId: requestId(), clusterId }
+      const confirmed = yield* (yield* operator).ConfirmMassPrune(confirmation)
+      assert.notStrictEqual(confirmed.revision, cluster.revision)
+      const unasked = yield* Effect.flip((yield* owner).ConfirmMassPrune(confirmation))
+      assert.strictEqual(unasked._tag, "Forbidden")
     })
   )
 

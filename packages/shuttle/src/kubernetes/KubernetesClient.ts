@@ -77,11 +77,11 @@ export interface Requests {
     tailLines: number,
     previous: boolean
   ) => Effect.Effect<ReadonlyArray<string>, ObjectNotFound | RequestError>
-  /** What was last said of a pod's failing probes, e.g. `Startup probe failed: HTTP probe failed with statuscode: 500`. */
-  readonly probeFailure: (
+  /** What was said of a pod's failing probes, oldest first, e.g. `Startup probe failed: HTTP probe failed with statuscode: 500`. */
+  readonly probeFailures: (
     namespace: string,
     pod: string
-  ) => Effect.Effect<Option.Option<string>, ObjectNotFound | RequestError>
+  ) => Effect.Effect<ReadonlyArray<string>, ObjectNotFound | RequestError>
 }
 
 export class KubernetesClient extends Context.Service<KubernetesClient, Requests>()(
@@ -315,7 +315,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  const probeFailure: Requests["probeFailure"] = (namespace, pod) => {
+  const probeFailures: Requests["probeFailures"] = (namespace, pod) => {
     const operation = `events of Pod/${namespace}/${pod}`
     const fieldSelector = `involvedObject.kind=Pod,involvedObject.name=${pod},reason=Unhealthy`
     const request = HttpClientRequest.get(`/api/v1/namespaces/${namespace}/events`, {
@@ -325,12 +325,11 @@ const make = Effect.gen(function* () {
     return exchange(operation, request, (response) =>
       response.json.pipe(Effect.flatMap(decodeEvents), Effect.mapError(malformed(operation)))
     ).pipe(
-      Effect.map(({ items }) => {
-        const events = (items ?? []).toSorted((a, b) =>
-          (a.lastTimestamp ?? "").localeCompare(b.lastTimestamp ?? "")
-        )
-        return Option.fromNullishOr(events.at(-1)?.message)
-      }),
+      Effect.map(({ items }) =>
+        (items ?? [])
+          .toSorted((a, b) => (a.lastTimestamp ?? "").localeCompare(b.lastTimestamp ?? ""))
+          .flatMap(({ message }) => (message == null ? [] : [message]))
+      ),
       Effect.catchTags({
         FieldConflict: nothing.FieldConflict(operation),
         ObjectReplaced: nothing.ObjectReplaced(operation),
@@ -339,7 +338,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, remove, podLog, probeFailure })
+  return KubernetesClient.of({ get, list, watch, apply, remove, podLog, probeFailures })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -12,13 +12,20 @@ const linesMax = 20
 const lineLengthMax = 2000
 const rememberedMax = 256
 
+/**
+ * A wrong answer says more than a connection that was refused while the process was still starting.
+ *
+ * @source Kubernetes' HTTP prober: "HTTP probe failed with statuscode: 500"
+ */
+const answered = /statuscode: \d/
+
 export class FailureOutput {
-  readonly #client: Pick<Requests, "podLog" | "probeFailure">
+  readonly #client: Pick<Requests, "podLog" | "probeFailures">
   readonly #settings: Pick<Settings, "outputTimeout" | "reconcileInterval" | "statusTick">
   readonly #known = new Map<string, { readonly lines: ReadonlyArray<string>; readonly untilMs: number }>()
 
   constructor(
-    client: Pick<Requests, "podLog" | "probeFailure">,
+    client: Pick<Requests, "podLog" | "probeFailures">,
     settings: Pick<Settings, "outputTimeout" | "reconcileInterval" | "statusTick">
   ) {
     this.#client = client
@@ -28,7 +35,7 @@ export class FailureOutput {
   /** Oldest first, at most 20. What the present run printed is preferred when the earlier one printed nothing. */
   readonly of = (pod: FailingPod): Effect.Effect<ReadonlyArray<string>> =>
     Effect.gen({ self: this }, function* () {
-      const key = `${pod.namespace}/${pod.name}/${pod.restarts}/${pod.isInPreviousRun}`
+      const key = `${pod.namespace}/${pod.name}/${pod.restarts}/${pod.isInPreviousRun}/${pod.isProbed}`
       const nowMs = yield* Clock.currentTimeMillis
       const known = this.#known.get(key)
       if (known !== undefined && known.untilMs > nowMs) return known.lines
@@ -52,10 +59,10 @@ export class FailureOutput {
     return this.#quietly(
       namespace,
       name,
-      Effect.map(
-        this.#client.probeFailure(namespace, name),
-        Option.match({ onNone: () => [], onSome: (message) => [message] })
-      )
+      Effect.map(this.#client.probeFailures(namespace, name), (failures) => {
+        const told = failures.findLast((message) => answered.test(message)) ?? failures.at(-1)
+        return told === undefined ? [] : [told]
+      })
     )
   }
 

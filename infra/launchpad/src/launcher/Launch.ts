@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -58,6 +59,10 @@ export const prepare = Effect.fnUntraced(function* (checkout: string, options: L
   const state = yield* LaunchState.open(checkout, options)
   const host = yield* HostEnvironment.read
   const fallback = EmbeddedPostgres.fallbackDirectory(state.directory)
+  if (options.ephemeral) {
+    const fs = yield* FileSystem.FileSystem
+    yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(fallback, { recursive: true, force: true })))
+  }
   const programs = yield* HostPrograms.prepare(state.directory, fallback, host.path)
   const secrets = yield* LaunchSecrets.load(state.secrets)
   const certificate = yield* ClusterAccess.certificate(state.secrets)

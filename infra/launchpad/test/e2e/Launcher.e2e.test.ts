@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, describe, it } from "vitest"
 import {
@@ -154,4 +154,23 @@ describe("npm start", () => {
     assert.deepStrictEqual(readdirSync(unused), [])
     removeState(unused)
   }, 60_000)
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "runs in a folder that only root can enter, and says where the rest is (needs root)",
+    async () => {
+      const closed = stateFolder()
+      const folder = join(closed, "state")
+      const platform = await start({ stateDirectory: folder, portBase: await freePortBase() })
+      const output = platform.output()
+      assert.strictEqual(modeOf(closed), 0o700)
+      const work = /Apps run below (\S+):/.exec(output)?.[1] ?? ""
+      assert.isTrue(work.startsWith("/var/lib/starform/"), output)
+      assert.include(output, "The database is in /var/lib/starform/")
+      assert.strictEqual((await ask(platform, "hello-demo.localhost")).status, 200)
+      await platform.stop()
+      removeState(dirname(work))
+      removeState(closed)
+    },
+    60_000
+  )
 })

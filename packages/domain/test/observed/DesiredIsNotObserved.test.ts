@@ -16,7 +16,7 @@ const refusals = (desired: DesiredApp, observed: ObservedApp) => {
 
 describe("INV-DOM-1", () => {
   it("assigns neither type to the other", () => {
-    assert.lengthOf(refusals, 2, "the compiler has checked its body")
+    assert.strictEqual(refusals.length, 2, "the compiler has checked its body")
   })
 
   it("reads no desired app as an observation, in its stored form either", () => {

@@ -60,6 +60,8 @@ export const start = async (options: {
   readonly stateDirectory: string
   readonly portBase: number
   readonly words?: ReadonlyArray<string>
+  /** Numeric user and group to run as; only root can choose. */
+  readonly user?: number
   /** Returns as soon as the process runs. */
   readonly isNotAwaited?: boolean
 }): Promise<Platform> => {
@@ -74,7 +76,8 @@ export const start = async (options: {
     cwd: checkout,
     env: environment(),
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true
+    detached: true,
+    ...(options.user === undefined ? {} : { uid: options.user, gid: options.user })
   })
   let output = ""
   for (const stream of [child.stdout, child.stderr]) {

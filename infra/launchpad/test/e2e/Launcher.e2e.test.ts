@@ -1,6 +1,6 @@
 /** `npm start` as a person meets it: the sample live by a real push, secrets closed, nothing left at the end. */
 import { execFile } from "node:child_process"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { chownSync, existsSync, readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
@@ -170,6 +170,22 @@ describe("npm start", () => {
       await platform.stop()
       removeState(dirname(work))
       removeState(closed)
+    },
+    60_000
+  )
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "runs as an ordinary user, and says what that means (needs root to become one)",
+    async () => {
+      const nobody = 65_534
+      const folder = stateFolder()
+      chownSync(folder, nobody, nobody)
+      const platform = await start({ stateDirectory: folder, portBase: await freePortBase(), user: nobody })
+      assert.include(platform.output(), "Apps and builds run with your own user's rights.")
+      assert.strictEqual((await ask(platform, "hello-demo.localhost")).status, 200)
+      assert.strictEqual(await platform.stop(), 130)
+      assert.deepStrictEqual(await processesIn(folder), [])
+      removeState(folder)
     },
     60_000
   )

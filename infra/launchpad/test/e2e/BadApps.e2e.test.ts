@@ -93,7 +93,7 @@ const cases: Readonly<Record<string, Case>> = {
   }
 }
 
-describe("a push of", () => {
+describe.concurrent("a push of", () => {
   for (const [name, { files, says, startupSeconds }] of Object.entries(cases)) {
     it(`${name} is refused in words, and leaves what is live`, async () => {
       const repository = new AppRepository()

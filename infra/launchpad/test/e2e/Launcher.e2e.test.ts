@@ -139,6 +139,28 @@ describe("npm start", () => {
     server.close()
   }, 30_000)
 
+  it("finishes at the next start what a start that was cut short had begun (INV-LCH-3)", async () => {
+    const folder = stateFolder()
+    const base = await freePortBase()
+    for (const sign of ["✓ local cluster", "✓ Starbase", "Pushing the sample"]) {
+      const cut = await start({ stateDirectory: folder, portBase: base, isNotAwaited: true })
+      await until(
+        () => cut.output().includes(sign),
+        () => cut.output(),
+        30
+      )
+      process.kill(cut.child.pid ?? 0, "SIGKILL")
+      await cut.exited
+    }
+    const whole = await start({ stateDirectory: folder, portBase: base })
+    await until(
+      async () => (await ask(whole, "hello-demo.localhost")).status === 200,
+      () => whole.output()
+    )
+    await whole.stop()
+    removeState(folder)
+  }, 120_000)
+
   it("keeps nothing with --ephemeral", async () => {
     const base = await freePortBase()
     const unused = stateFolder()

@@ -3,7 +3,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 
 export interface StarbaseSettings {
   readonly databaseUrl: Redacted.Redacted<string>
@@ -72,5 +72,27 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
 /** @errors ConfigError naming the key that is missing or malformed */
 export const layer: Layer.Layer<StarbaseConfig, Config.ConfigError> = Layer.effect(StarbaseConfig, config)
 
-export const layerTest = (settings: StarbaseSettings): Layer.Layer<StarbaseConfig> =>
-  Layer.succeed(StarbaseConfig, settings)
+/** Settings with nothing behind them, short of deadlines that hold; a test names what it needs. */
+export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<StarbaseConfig> =>
+  Layer.succeed(StarbaseConfig, {
+    databaseUrl: Redacted.make(""),
+    databaseConnectionsMax: 8,
+    host: "127.0.0.1",
+    port: 0,
+    runnerPort: 0,
+    masterKey: Redacted.make(""),
+    operatorTokenHash: "",
+    dataDirectory: "/nonexistent",
+    socketDirectory: "/nonexistent",
+    gitSearchPath: "/usr/bin:/bin",
+    gitPushBytesMax: 64 * 1024 * 1024,
+    gitHeartbeat: Duration.seconds(4),
+    gitTokenLife: Duration.minutes(1),
+    publicUrl: "http://127.0.0.1",
+    appScheme: "http",
+    appPortSuffix: "",
+    appDomain: ".test",
+    buildDeadline: Duration.minutes(1),
+    rolloutDeadline: Duration.minutes(1),
+    ...overrides
+  })

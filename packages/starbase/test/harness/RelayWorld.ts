@@ -30,22 +30,10 @@ const config = (databaseUrl: Redacted.Redacted<string>) =>
     Effect.map(Effect.all([freePort, freePort]), ([port, runnerPort]) =>
       StarbaseConfig.layerTest({
         databaseUrl,
-        databaseConnectionsMax: 8,
-        host: "127.0.0.1",
         port,
         runnerPort,
-        masterKey: Redacted.make(""),
-        operatorTokenHash: "",
         dataDirectory: tmpdir(),
         socketDirectory: tmpdir(),
-        gitSearchPath: "",
-        gitPushBytesMax: 1,
-        gitHeartbeat: Duration.seconds(4),
-        gitTokenLife: Duration.minutes(1),
-        publicUrl: `http://127.0.0.1:${port}`,
-        appScheme: "http",
-        appPortSuffix: "",
-        appDomain: ".test",
         buildDeadline: Duration.minutes(5),
         rolloutDeadline: Duration.minutes(5)
       })

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect } from "effect"
 import { DeployId } from "@starform/domain/ids/Ids"
 import type { DeployKind } from "@starform/domain/model/Deploy"
 import { BuildFailed } from "@starform/starbase/builds/BuildErrors"
@@ -11,23 +11,6 @@ import { activitiesConformance } from "./Disturbance.conformance.ts"
 
 const config = (deadlines: { readonly build: Duration.Input; readonly rollout: Duration.Input }) =>
   StarbaseConfig.layerTest({
-    databaseUrl: Redacted.make(""),
-    databaseConnectionsMax: 1,
-    host: "127.0.0.1",
-    port: 0,
-    runnerPort: 0,
-    masterKey: Redacted.make(""),
-    operatorTokenHash: "",
-    dataDirectory: "",
-    socketDirectory: "",
-    gitSearchPath: "",
-    gitPushBytesMax: 1,
-    gitHeartbeat: Duration.seconds(4),
-    gitTokenLife: Duration.minutes(1),
-    publicUrl: "http://127.0.0.1",
-    appScheme: "http",
-    appPortSuffix: "",
-    appDomain: ".test",
     buildDeadline: Duration.fromInputUnsafe(deadlines.build),
     rolloutDeadline: Duration.fromInputUnsafe(deadlines.rollout)
   })

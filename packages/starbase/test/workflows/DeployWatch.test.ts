@@ -1,0 +1,59 @@
+import { assert, it } from "@effect/vitest"
+import { randomUUID } from "node:crypto"
+import { Clock, Duration, Effect, Layer } from "effect"
+import { ShardingConfig, TestRunner } from "effect/cluster"
+import { DeployId } from "@starform/domain/ids/Ids"
+import * as Entities from "@starform/starbase/Entities"
+import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
+import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
+import { grace, sweep } from "@starform/starbase/workflows/DeployWatch"
+import * as Specimens from "../entities/Specimens.ts"
+
+const deadline = Duration.minutes(1)
+
+const config = StarbaseConfig.layerTest({ buildDeadline: deadline, rolloutDeadline: deadline })
+
+const layer = Entities.layerNoDeps.pipe(
+  Layer.provideMerge(TestRunner.layer),
+  Layer.provideMerge(JournalMemory.layer),
+  Layer.provideMerge(config),
+  Layer.provideMerge(ShardingConfig.layer())
+)
+
+/** A push that nobody works at. */
+const accepted = Effect.gen(function* () {
+  const entities = yield* EntityClients
+  const identity = Specimens.uniqueIdentity()
+  const deployId = DeployId.make(randomUUID())
+  yield* entities.app(identity.appId, (app) => app.CreateApp({ ...Specimens.request("create"), identity }))
+  yield* entities.app(identity.appId, (app) => app.AcceptPush(Specimens.push(deployId)))
+  const deploy = entities.app(identity.appId, (app) =>
+    app.AwaitDeploy({ deployId, phasesSeen: 0, waitMs: 0 })
+  )
+  return { deploy }
+})
+
+/** A round at another time than now; what it asks of others happens now. */
+const sweepAfter = (delay: Duration.Duration) =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const later = Object.create(clock) as { -readonly [Key in keyof Clock.Clock]: Clock.Clock[Key] }
+    later.currentTimeMillis = Effect.map(clock.currentTimeMillis, (nowMs) => nowMs + Duration.toMillis(delay))
+    return Effect.provideService(sweep, Clock.Clock, later)
+  })
+
+it.layer(layer, { excludeTestServices: true })("DeployWatch", (it) => {
+  it.effect("ends a deploy that outlived the sum of its deadlines, and none before", () =>
+    Effect.gen(function* () {
+      const lost = yield* accepted
+      const limit = Duration.sum(Duration.sum(deadline, deadline), grace)
+      assert.strictEqual(yield* sweepAfter(Duration.subtract(limit, Duration.seconds(30))), 0)
+      assert.strictEqual((yield* lost.deploy).phase, "pending")
+      assert.strictEqual(yield* sweepAfter(Duration.sum(limit, Duration.seconds(1))), 1)
+      const ended = yield* lost.deploy
+      assert.strictEqual(ended.phase, "failed")
+      assert.strictEqual(ended.failure?.code, "Abandoned")
+      assert.strictEqual(yield* sweepAfter(Duration.sum(limit, Duration.seconds(1))), 0)
+    })
+  )
+})

@@ -157,7 +157,7 @@ describe("npm start", () => {
       async () => (await ask(whole, "hello-demo.localhost")).status === 200,
       () => whole.output()
     )
-    await whole.stop()
+    assert.strictEqual(await whole.stop(), 130)
     removeState(folder)
   }, 120_000)
 

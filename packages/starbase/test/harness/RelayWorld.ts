@@ -5,7 +5,7 @@
 import { tmpdir } from "node:os"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { NodeCrypto } from "@effect/platform-node"
-import { Duration, Effect, Layer, Redacted, References } from "effect"
+import { Duration, Effect, Layer, type Redacted, References } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
 import * as BuildLog from "@starform/starbase/builds/BuildLog"
 import * as BuildLogIndexMemory from "@starform/starbase/builds/BuildLogIndexMemory"

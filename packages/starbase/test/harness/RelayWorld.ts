@@ -40,6 +40,8 @@ const config = (databaseUrl: Redacted.Redacted<string>) =>
         socketDirectory: tmpdir(),
         gitSearchPath: "",
         gitPushBytesMax: 1,
+        gitTreeEntriesMax: 200_000,
+        gitTreeBytesMax: 1024 ** 3,
         gitHeartbeat: Duration.seconds(4),
         gitTokenLife: Duration.minutes(1),
         publicUrl: `http://127.0.0.1:${port}`,

@@ -25,6 +25,10 @@ export interface StarbaseSettings {
   readonly gitSearchPath: string
   /** Largest push, packed; a larger one is refused and leaves nothing. */
   readonly gitPushBytesMax: number
+  /** Files and folders of a commit that is deployed. */
+  readonly gitTreeEntriesMax: number
+  /** Of all its files, unpacked. */
+  readonly gitTreeBytesMax: number
   /** A push that waits says something at least this often. */
   readonly gitHeartbeat: Duration.Duration
   /** From the start of a push's request until its refs are handed over; the upload is in it. */
@@ -59,6 +63,8 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
     Config.withDefault("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
   ),
   gitPushBytesMax: Config.Int("GIT_PUSH_BYTES_MAX").pipe(Config.withDefault(256 * 1024 * 1024)),
+  gitTreeEntriesMax: Config.Int("GIT_TREE_ENTRIES_MAX").pipe(Config.withDefault(200_000)),
+  gitTreeBytesMax: Config.Int("GIT_TREE_BYTES_MAX").pipe(Config.withDefault(1024 * 1024 * 1024)),
   gitHeartbeat: Config.Duration("GIT_HEARTBEAT").pipe(Config.withDefault(Duration.seconds(4))),
   gitTokenLife: Config.Duration("GIT_TOKEN_LIFE").pipe(Config.withDefault(Duration.minutes(10))),
   publicUrl: Config.String("PUBLIC_URL"),
@@ -86,6 +92,8 @@ export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<Sta
     socketDirectory: "/nonexistent",
     gitSearchPath: "/usr/bin:/bin",
     gitPushBytesMax: 64 * 1024 * 1024,
+    gitTreeEntriesMax: 200_000,
+    gitTreeBytesMax: 1024 ** 3,
     gitHeartbeat: Duration.seconds(4),
     gitTokenLife: Duration.minutes(1),
     publicUrl: "http://127.0.0.1",

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Digest } from "@starform/domain/ids/Digest"
 import { BlobStore, type DiskFull } from "@starform/starbase/storage/BlobStore"
 import { type ImageConfig, ImagePullFailed, ImageStore } from "../runtime/ImageStore.ts"
+import type { ProcessUser } from "../runtime/UserIds.ts"
 import { openBootFolder } from "./internal/bootFolder.ts"
 import { linkTree } from "./internal/hardLinks.ts"
 import { makeKeyedLock } from "./internal/keyedLock.ts"
@@ -75,7 +76,9 @@ const imageConfig = (
 
 const make = Effect.fnUntraced(function* (settings: ImageStoreSettings) {
   const blobs = yield* BlobStore
-  const folder = yield* attempt("open", () => openBootFolder(settings.directory, ["images", "layers"]))
+  const folder = yield* attempt("open", () =>
+    openBootFolder(settings.directory, { entered: ["images"], closed: ["layers"] })
+  )
   const locked = makeKeyedLock()
   const contents = new Map<Digest, OciImageContent>()
 
@@ -115,9 +118,24 @@ const make = Effect.fnUntraced(function* (settings: ImageStoreSettings) {
       )
     })
 
-  const prepareDigest = Effect.fn("ImageStore.prepare")(function* (digest: Digest) {
+  /** Where a user's trees are; nobody else passes, whatever path they have heard of (INV-IMG-7). */
+  const homeOf = Effect.fnUntraced(function* (user: ProcessUser | undefined) {
+    const home = join(folder, "images", user === undefined ? "own" : `${user.uid}`)
+    yield* attempt("unpack", async () => {
+      await Fs.mkdir(home, { recursive: true, mode: 0o700 })
+      if (user === undefined) return
+      await Fs.chown(home, process.getuid?.() ?? 0, user.gid)
+      await Fs.chmod(home, 0o710)
+    })
+    return home
+  })
+
+  const prepareDigest = Effect.fn("ImageStore.prepare")(function* (
+    digest: Digest,
+    user: ProcessUser | undefined
+  ) {
     const { manifest, config } = yield* content(digest)
-    const rootDirectory = join(folder, "images", digest.slice(7))
+    const rootDirectory = join(yield* homeOf(user), digest.slice(7))
     const layers = manifest.layers.map((layer) => layer.digest)
     const top = layers.slice(-1)
     const lower = layers.slice(0, -1).reverse()
@@ -136,13 +154,13 @@ const make = Effect.fnUntraced(function* (settings: ImageStoreSettings) {
   })
 
   return ImageStore.of({
-    prepare: (image) => {
+    prepare: (image, user) => {
       const failed = (reason: string, cause?: unknown) =>
         Effect.fail(new ImagePullFailed({ image, reason, ...(cause === undefined ? {} : { cause }) }))
       return Option.match(digestOfReference(image), {
         onNone: () => failed("it does not name a digest"),
         onSome: (digest) =>
-          prepareDigest(digest).pipe(
+          prepareDigest(digest, user).pipe(
             Effect.catchTags({
               BlobNotFound: (error) =>
                 failed(error.digest === digest ? "not found" : `a part of it, ${error.digest}, is missing`),

@@ -99,16 +99,17 @@ const awaitSample = Effect.fnUntraced(function* (platform: PlatformProcesses.Pla
 
 const pushSample = Effect.fnUntraced(function* (platform: PlatformProcesses.Platform, checkout: string) {
   const { state, ports, secrets } = platform
-  const remote = LaunchSummary.remoteOf(ports, Redacted.value(secrets.workspaceToken), Registration.names)
+  const { workspace, project, sample } = Registration.names
   yield* Console.log("\n  Pushing the sample app, as you would push yours:\n")
   yield* SamplePush.push(
     {
       source: join(checkout, "samples", "hello"),
       directory: state.sample,
       searchPath: platform.path,
-      remote: Redacted.make(`${remote}/${Registration.names.sample}.git`)
+      remote: `http://127.0.0.1:${ports.api}/git/${workspace}/${project}/${sample}.git`,
+      token: secrets.workspaceToken
     },
-    (line) => Console.log(`    ${line.replace(Redacted.value(secrets.workspaceToken), "<token>")}`)
+    (line) => Console.log(`    ${line}`)
   )
 })
 

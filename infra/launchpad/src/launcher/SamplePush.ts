@@ -17,12 +17,18 @@ export class SampleFailed extends Schema.TaggedError<SampleFailed>()("SampleFail
   }
 }
 
-/** Nothing of the person's git configuration, and none of the platform's environment. */
-const environment = (home: string, searchPath: string) => ({
+/**
+ * Nothing of the person's git configuration, and none of the platform's environment. The token is here because git
+ * would hand an address that holds it to its helpers as an argument, which every user of the machine can see.
+ */
+const environment = ({ directory, searchPath, token }: SampleSpec) => ({
   PATH: searchPath,
-  HOME: home,
+  HOME: directory,
   LANG: "C.UTF-8",
   GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_COUNT: "1",
+  GIT_CONFIG_KEY_0: "http.extraHeader",
+  GIT_CONFIG_VALUE_0: `Authorization: Basic ${Buffer.from(`starform:${Redacted.value(token)}`).toString("base64")}`,
   GIT_TERMINAL_PROMPT: "0",
   GIT_AUTHOR_NAME: "Starform",
   GIT_AUTHOR_EMAIL: "sample@starform.invalid",
@@ -37,8 +43,8 @@ export interface SampleSpec {
   readonly directory: string
   /** `PATH` that git is found in. */
   readonly searchPath: string
-  /** Remote with the token in it. */
-  readonly remote: Redacted.Redacted<string>
+  readonly remote: string
+  readonly token: Redacted.Redacted<string>
 }
 
 /** @param onLine told each line that git prints, as it comes */
@@ -48,7 +54,7 @@ export const push = Effect.fnUntraced(function* (
 ) {
   const fs = yield* FileSystem.FileSystem
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-  const env = environment(spec.directory, spec.searchPath)
+  const env = environment(spec)
 
   const git = (step: string, args: ReadonlyArray<string>, tell: typeof onLine) =>
     Effect.gen(function* () {
@@ -81,5 +87,5 @@ export const push = Effect.fnUntraced(function* (
   yield* git("git init", ["init", "--quiet", "--initial-branch=main"], quietly)
   yield* git("git add", ["add", "--all"], quietly)
   yield* git("git commit", ["commit", "--quiet", "--message=Hello from Starform"], quietly)
-  yield* git("git push", ["push", Redacted.value(spec.remote), "main"], onLine)
+  yield* git("git push", ["push", spec.remote, "main"], onLine)
 })

@@ -121,7 +121,7 @@ export const make = Effect.fn("EmbeddedPostgres.make")(function* (
     const directory = yield* fs.realPath(given.directory)
     yield* PostgresHome.claim(directory)
     const user = yield* PostgresUser.current
-    if (user.switched) yield* fs.chmod(directory, 0o755)
+    if (user.switched) yield* fs.chmod(directory, 0o711)
     const binaries = yield* PostgresBinaries.resolve(user, given.fallbackDirectory)
     const home = yield* PostgresHome.settle(directory, given.fallbackDirectory, user)
     yield* PostgresHome.stopOrphan(join(home, "data"), options.stopPatience)

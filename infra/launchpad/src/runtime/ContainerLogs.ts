@@ -152,7 +152,9 @@ const make = Effect.gen(function* () {
   const start = Effect.fnUntraced(function* (key: LogKey) {
     const path = pathOf(key)
     const unavailable = (cause: unknown) => new LogUnavailable({ path, cause })
-    yield* files.makeDirectory(Path.dirname(path), { recursive: true }).pipe(Effect.mapError(unavailable))
+    yield* files
+      .makeDirectory(Path.dirname(path), { recursive: true })
+      .pipe(Effect.andThen(files.chmod(Path.join(directory, "logs"), 0o700)), Effect.mapError(unavailable))
     if (key.restartCount >= 2) {
       yield* forget(pathOf({ ...key, restartCount: key.restartCount - 2 })).pipe(Effect.mapError(unavailable))
     }

@@ -76,7 +76,7 @@ export const containerLoop = Effect.fn("ContainerLoop.run")(function* (options: 
   const pull = Effect.gen(function* () {
     let delay = config.imageBackOffFirst
     while (true) {
-      const result = yield* Effect.result(images.prepare(container.image))
+      const result = yield* Effect.result(images.prepare(container.image, options.user))
       if (result._tag === "Success") {
         return result.success
       }

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { ProcessUser } from "./UserIds.ts"
 
 /** What an image says about how it is started. */
 export interface ImageConfig {
@@ -13,7 +14,7 @@ export interface ImageConfig {
 }
 
 export interface PreparedImage {
-  /** Absolute path of the unpacked root. Readable by every user, written by nobody. */
+  /** Absolute path of the unpacked root. Read by the user that it was prepared for, written by nobody. */
   readonly rootDirectory: string
   readonly config: ImageConfig
 }
@@ -32,7 +33,11 @@ export class ImagePullFailed extends Schema.TaggedError<ImagePullFailed>()("Imag
 export class ImageStore extends Context.Service<
   ImageStore,
   {
-    /** Idempotent by image reference; concurrent calls for one image unpack it once. */
-    readonly prepare: (image: string) => Effect.Effect<PreparedImage, ImagePullFailed>
+    /**
+     * Idempotent by image reference and user; concurrent calls for one image unpack it once.
+     *
+     * @param user whose processes may enter the tree, and nobody else; absent: those of this process's own user
+     */
+    readonly prepare: (image: string, user?: ProcessUser) => Effect.Effect<PreparedImage, ImagePullFailed>
   }
 >()("@starform/launchpad/runtime/ImageStore") {}

@@ -52,8 +52,9 @@ export const create = Effect.fn("PodFolders.create")(function* (
   const paths: PodFolderPaths = { home: Path.join(root, "home"), temporary: Path.join(root, "tmp") }
   yield* Effect.gen(function* () {
     yield* files.makeDirectory(root, { recursive: true })
-    yield* files.chmod(Path.dirname(root), 0o711)
-    yield* files.chmod(root, 0o711)
+    for (const path of [directory, Path.dirname(root), root]) {
+      yield* files.chmod(path, 0o711)
+    }
     for (const path of [paths.home, paths.temporary]) {
       yield* files.makeDirectory(path, { recursive: true })
       yield* files.chmod(path, 0o700)

@@ -38,6 +38,15 @@ const processesIn = async (folder: string): Promise<ReadonlyArray<string>> => {
   return [...lines.filter((line) => !line.includes("ps -eo")), ...others]
 }
 
+const argumentsOfProcesses = (): ReadonlyArray<string> =>
+  readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? [readFileSync(`/proc/${name}/cmdline`, "latin1")] : []
+    } catch {
+      return []
+    }
+  })
+
 const listening = async (platform: Platform): Promise<ReadonlyArray<number>> => {
   const { createConnection } = await import("node:net")
   const isOpen = (port: number) =>
@@ -56,7 +65,17 @@ describe("npm start", () => {
 
   it("pushes the sample by git, says where everything is, and leaves nothing after Ctrl-C", async () => {
     portBase = await freePortBase()
+    const isWatched = { value: true }
+    const shown = new Set<string>()
+    const watch = (async () => {
+      while (isWatched.value) {
+        for (const line of argumentsOfProcesses()) if (/sf[owc]_[\w-]{20}/.test(line)) shown.add(line)
+        await new Promise((next) => setTimeout(next, 5))
+      }
+    })()
     const platform = await start({ stateDirectory: state, portBase })
+    isWatched.value = false
+    await watch
     const output = platform.output()
     assert.include(output, "▸ Building")
     assert.include(output, `live at http://hello-demo.localhost:${portBase + 1}`)
@@ -70,6 +89,11 @@ describe("npm start", () => {
     assert.strictEqual(await platform.stop(), 130)
     assert.deepStrictEqual(await listening(platform), [])
     assert.deepStrictEqual(await processesIn(state), [])
+    const tokens = ["workspace", "operator", "agent"].map((name) =>
+      readFileSync(join(state, "secrets", `${name}-token`), "utf8").trim()
+    )
+    const telling = [...shown].filter((line) => tokens.some((token) => line.includes(token)))
+    assert.deepStrictEqual(telling, [], "no token is an argument of a process (INV-LCH-6)")
   }, 90_000)
 
   it("keeps secrets where only their owner reads them (INV-LCH-2)", () => {

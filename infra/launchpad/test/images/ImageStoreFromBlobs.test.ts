@@ -157,7 +157,9 @@ describe("ImageStoreFromBlobs", () => {
         assert.include(error.message, "damaged")
         const [boot = ""] = yield* Effect.promise(() => Fs.readdir(join(folder, "unpacked")))
         const left = yield* Effect.promise(() =>
-          Promise.all(["images", "partial"].map((name) => Fs.readdir(join(folder, "unpacked", boot, name))))
+          Promise.all(
+            ["images/own", "partial"].map((name) => Fs.readdir(join(folder, "unpacked", boot, name)))
+          )
         )
         assert.deepStrictEqual(left, [[], []])
       })
@@ -217,26 +219,30 @@ describe("ImageStoreFromBlobs", () => {
       })
   )
 
-  it.live("lets an app's user read the tree and change nothing in it (INV-IMG-5)", (context) =>
-    Effect.gen(function* () {
-      if (process.getuid?.() !== 0) return context.skip("only root runs apps as another user")
-      yield* inStores(() =>
-        Effect.gen(function* () {
-          const image = named(yield* imageOf([yield* layerOf({ "app/a": "a" })]))
-          const { rootDirectory } = yield* (yield* ImageStore).prepare(image)
-          const asApp = (script: string) =>
-            spawnSync("/bin/sh", ["-c", script], {
-              cwd: join(rootDirectory, "app"),
-              uid: 2_012_345,
-              gid: 2_012_345
-            })
-          assert.strictEqual(asApp("cat a").stdout.toString(), "a")
-          for (const script of ["echo b > a", "rm -f a", "echo b > b", "chmod 777 a", "ls ../../"]) {
-            assert.notStrictEqual(asApp(script).status, 0, script)
-          }
-        })
-      )
-    })
+  it.live(
+    "lets an app's user read the tree and change nothing in it, and nobody else (INV-IMG-5, INV-IMG-7)",
+    (context) =>
+      Effect.gen(function* () {
+        if (process.getuid?.() !== 0) return context.skip("only root runs apps as another user")
+        yield* inStores(() =>
+          Effect.gen(function* () {
+            const image = named(yield* imageOf([yield* layerOf({ "app/a": "a" })]))
+            const user = { uid: 2_012_345, gid: 2_012_345 }
+            const { rootDirectory } = yield* (yield* ImageStore).prepare(image, user)
+            const asApp = (script: string) =>
+              spawnSync("/bin/sh", ["-c", script], { cwd: join(rootDirectory, "app"), ...user })
+            assert.strictEqual(asApp("cat a").stdout.toString(), "a")
+            for (const script of ["echo b > a", "rm -f a", "echo b > b", "chmod 777 a", "ls ../../"]) {
+              assert.notStrictEqual(asApp(script).status, 0, script)
+            }
+            const asOther = (path: string) =>
+              spawnSync("/bin/cat", [path], { cwd: "/", uid: user.uid + 1, gid: user.gid + 1 }).status
+            assert.notStrictEqual(asOther(join(rootDirectory, "app/a")), 0)
+            const other = yield* (yield* ImageStore).prepare(image, { uid: user.uid + 1, gid: user.gid + 1 })
+            assert.strictEqual(asOther(join(other.rootDirectory, "app/a")), 0)
+          })
+        )
+      })
   )
 })
 

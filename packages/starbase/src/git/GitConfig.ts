@@ -5,6 +5,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
+import type { TreeLimits } from "./TreeSurvey.ts"
 
 export interface GitSettings {
   /** Told to git as the caller's address: callers are known by their token. */
@@ -19,6 +20,8 @@ export interface GitSettings {
   readonly nodePath: string
   /** Largest push, packed. */
   readonly pushBytesMax: number
+  /** Of the tree of a commit that is deployed. */
+  readonly treeLimits: TreeLimits
   /** A push says something at least this often. */
   readonly heartbeat: Duration.Duration
   /** How long a one-push token waits for its hook, from the start of the request. */
@@ -39,6 +42,7 @@ export const layer: Layer.Layer<GitConfig, never, StarbaseConfig> = Layer.effect
     searchPath: config.gitSearchPath,
     nodePath: process.execPath,
     pushBytesMax: config.gitPushBytesMax,
+    treeLimits: { entriesMax: config.gitTreeEntriesMax, bytesMax: config.gitTreeBytesMax },
     heartbeat: config.gitHeartbeat,
     tokenLife: config.gitTokenLife
   }))

@@ -13,6 +13,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { GitConfig } from "./GitConfig.ts"
 import * as GitProcess from "./GitProcess.ts"
+import * as TreeSurvey from "./TreeSurvey.ts"
 
 export interface RepositoryName {
   readonly projectId: ProjectId
@@ -42,12 +43,12 @@ export class GitRepositories extends Context.Service<
     readonly isCommit: (name: RepositoryName, id: string) => Effect.Effect<boolean, GitProcess.GitFailed>
     /** Subject line of a commit. */
     readonly subject: (name: RepositoryName, commit: CommitSha) => Effect.Effect<string, GitProcess.GitFailed>
-    /** Paths of submodules in a commit's tree. */
-    readonly submodules: (
+    /** What a commit's tree holds, within the limits of a source (INV-GIT-6). */
+    readonly survey: (
       name: RepositoryName,
       commit: CommitSha
-    ) => Effect.Effect<ReadonlyArray<string>, GitProcess.GitFailed>
-    /** The tree as a tar, as `git archive` writes it. */
+    ) => Effect.Effect<TreeSurvey.TreeSurvey, GitProcess.GitFailed>
+    /** The tree as a tar, as `git archive` writes it; only of a tree that was surveyed. */
     readonly archive: (
       name: RepositoryName,
       commit: CommitSha
@@ -86,6 +87,8 @@ export const layerNoDeps = Layer.effect(
     const pathOf = ({ projectId, service }: RepositoryName) => join(root, projectId, `${service}.git`)
     const git = (name: RepositoryName, ...args: ReadonlyArray<string>) =>
       GitProcess.run(pathOf(name), env, args).pipe(Effect.provideService(ChildProcessSpawner, spawner))
+    const stream = (name: RepositoryName, ...args: ReadonlyArray<string>) =>
+      GitProcess.stream(pathOf(name), env, args).pipe(Stream.provideService(ChildProcessSpawner, spawner))
     const fileFailed = (error: { readonly message: string }) =>
       Effect.fail(new GitProcess.GitFailed({ command: "init", output: error.message }))
 
@@ -109,25 +112,21 @@ export const layerNoDeps = Layer.effect(
       root,
       pathOf,
       ensure: (name) =>
-        Effect.suspend(() => (ready.has(pathOf(name)) ? Effect.void : turn.withPermit(make(name)))).pipe(
-          Effect.catchTag("PlatformError", fileFailed)
-        ),
+        // A caller who leaves must not leave half a repository, or git's lock on its configuration.
+        Effect.suspend(() =>
+          ready.has(pathOf(name)) ? Effect.void : turn.withPermit(Effect.uninterruptible(make(name)))
+        ).pipe(Effect.catchTag("PlatformError", fileFailed)),
       keep: (name, deployId, commit) =>
         Effect.asVoid(git(name, "update-ref", `refs/starform/deploys/${deployId}`, commit)),
       moveBranch: (name, ref, commit) => Effect.asVoid(git(name, "update-ref", ref, commit)),
       isCommit: (name, id) => Effect.map(git(name, "cat-file", "-t", id), (type) => type === "commit"),
       subject: (name, commit) => git(name, "log", "-1", "--format=%s", commit),
-      submodules: (name, commit) =>
-        Effect.map(git(name, "ls-tree", "-r", "--full-tree", commit), (text) =>
-          text
-            .split("\n")
-            .filter((line) => line.startsWith("160000 "))
-            .map((line) => line.slice(line.indexOf("\t") + 1))
+      survey: (name, commit) =>
+        TreeSurvey.read(
+          stream(name, "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit),
+          settings.treeLimits
         ),
-      archive: (name, commit) =>
-        GitProcess.stream(pathOf(name), env, ["archive", "--format=tar", commit]).pipe(
-          Stream.provideService(ChildProcessSpawner, spawner)
-        )
+      archive: (name, commit) => stream(name, "archive", "--format=tar", commit)
     })
   })
 )

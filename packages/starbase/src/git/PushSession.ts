@@ -20,6 +20,7 @@ import { BlobStore } from "../storage/BlobStore.ts"
 import { BranchSettlement } from "./BranchSettlement.ts"
 import { type AcceptedDeploy, DeployFollower, type Print } from "./DeployFollower.ts"
 import { GitRepositories, type RepositoryName } from "./GitRepositories.ts"
+import { size } from "./OversizedPush.ts"
 import * as PushOutput from "./PushOutput.ts"
 
 /** Who pushes where, as the request was authenticated. */
@@ -96,7 +97,7 @@ export const layerNoDeps = Layer.effect(
     const follower = yield* DeployFollower
     const settlement = yield* BranchSettlement
     const random = yield* SecureRandom.SecureRandom
-    const { appScheme, appPortSuffix } = yield* StarbaseConfig
+    const { appScheme, appPortSuffix, gitTreeEntriesMax, gitTreeBytesMax } = yield* StarbaseConfig
 
     const wire = <A, E extends WireError, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.catch(effect, (error) =>
@@ -114,7 +115,22 @@ export const layerNoDeps = Layer.effect(
       )
 
     const checkTree = Effect.fnUntraced(function* (repository: RepositoryName, commit: CommitSha) {
-      const submodules = yield* ours("read the commit", repositories.submodules(repository, commit))
+      const { beyond, submodules } = yield* ours("read the commit", repositories.survey(repository, commit))
+      if (beyond === "entriesMax") {
+        const most = gitTreeEntriesMax.toLocaleString("en")
+        return yield* refuse(
+          "too many files",
+          `  A commit may hold ${most} files and folders at most.`,
+          "  Take build output and installed packages out of the commit."
+        )
+      }
+      if (beyond === "bytesMax") {
+        return yield* refuse(
+          "too large unpacked",
+          `  A commit's files may take ${size(gitTreeBytesMax)} at most.`,
+          "  Take large files and build output out of the commit."
+        )
+      }
       if (submodules.length > 0) {
         return yield* refuse(
           "submodules are not supported",

@@ -11,7 +11,7 @@ import * as Activity from "effect/workflow/Activity"
 import * as Workflow from "effect/workflow/Workflow"
 import { BuildService } from "../builds/BuildService.ts"
 import { toDeployFailure } from "../builds/BuildErrors.ts"
-import { BuildResult, type BuildSpec } from "../builds/BuildSpec.ts"
+import { type BuildHandle, BuildResult, type BuildSpec } from "../builds/BuildSpec.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { askApp, principal, requestIdOf } from "./AppAsks.ts"
@@ -32,6 +32,17 @@ export const BuildRelease = Workflow.make("BuildRelease", {
 
 /** Pause before a builder of ours that broke is asked again. */
 const builderAway = Schedule.spaced("2 seconds")
+
+/** Pauses between attempts to cancel: 100 ms doubling, at most 30 s, for as long as it takes. */
+const untilItAnswers = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("30 seconds")])
+
+/** Cancels a build, however long its builder is away. */
+export const untilCancelled = (builds: BuildService["Service"], handle: BuildHandle): Effect.Effect<void> =>
+  builds.cancel(handle).pipe(
+    Effect.tapError((error) => Effect.logWarning(`build ${handle.buildId} is not cancelled yet`, error)),
+    Effect.retry(untilItAnswers),
+    Effect.orDie
+  )
 
 const deadlinePassed = (seconds: number): BuildOutcome => ({
   _tag: "Failed",
@@ -89,11 +100,15 @@ export const layerNoDeps = BuildRelease.toLayer(({ appId, deployId }) =>
       if (record?.source == null || record.commit === null || identity === null) {
         return { _tag: "Moot" } as const
       }
-      // A repeat is answered as the first time, also when the deploy has ended since: nobody would cancel this build.
-      if (isTerminal(record.phase)) return { _tag: "Moot" } as const
+      const handle = { buildId: BuildId.make(deployId), workspaceId: identity.workspaceId }
+      // A repeat is answered as the first time, also when the deploy has ended since. Whoever was cancelling its build
+      // may have ended with the process that ran this before (INV-WF-5).
+      if (isTerminal(record.phase)) {
+        yield* untilCancelled(builds, handle)
+        return { _tag: "Moot" } as const
+      }
       const spec: BuildSpec = {
-        buildId: BuildId.make(deployId),
-        workspaceId: identity.workspaceId,
+        ...handle,
         appId,
         source: record.source,
         gitSha: record.commit,

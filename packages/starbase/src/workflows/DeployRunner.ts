@@ -1,22 +1,30 @@
 /** `DeployRuns` on the workflow engine. */
 import { AppId } from "@starform/domain/ids/AppId"
+import type { BuildId } from "@starform/domain/ids/Ids"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import { BuildService } from "../builds/BuildService.ts"
-import { EffectPostponed } from "../outbox/OutboxRelay.ts"
+import { untilCancelled } from "./BuildRelease.ts"
 import { DeployRelease, Settled } from "./DeployRelease.ts"
 import { DeployRuns } from "./DeployRuns.ts"
 
 /** A workflow's identity is its deploy; the other fields of the payload do not enter into it. */
 const anyApp = AppId.make("00000000-0000-0000-0000-000000000000/any/00000000-0000-0000-0000-000000000000")
 
+/** How long the effects of an App wait for a builder; the asking goes on without them. */
+export const builderAnswerMax = Duration.seconds(1)
+
 export const layerNoDeps = Layer.effect(
   DeployRuns,
   Effect.gen(function* () {
     const engine = yield* WorkflowEngine.WorkflowEngine
     const builds = yield* BuildService
+    const cancels = yield* FiberMap.make<BuildId>()
     return DeployRuns.of({
       start: (deploy) =>
         DeployRelease.execute(deploy, { discard: true }).pipe(
@@ -31,10 +39,12 @@ export const layerNoDeps = Layer.effect(
           Effect.flatMap((token) => DurableDeferred.succeed(Settled, { token, value: undefined })),
           Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
         ),
-      cancelBuild: (handle) =>
-        builds
-          .cancel(handle)
-          .pipe(Effect.mapError((error) => new EffectPostponed({ problem: error.message })))
+      cancelBuild: Effect.fnUntraced(function* (handle) {
+        const cancelling = yield* FiberMap.run(cancels, handle.buildId, untilCancelled(builds, handle), {
+          onlyIfMissing: true
+        })
+        yield* Effect.timeoutOption(Fiber.await(cancelling), builderAnswerMax)
+      })
     })
   })
 )

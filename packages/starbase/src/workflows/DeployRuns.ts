@@ -20,7 +20,10 @@ export class DeployRuns extends Context.Service<
     readonly start: (deploy: DeployToRun) => Effect.Effect<void, EffectPostponed>
     /** The deploy has ended at its App; whatever its workflow waits for is over. */
     readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
-    /** Ends a build that is waiting or running; nothing for one that is over. */
-    readonly cancelBuild: (build: BuildHandle) => Effect.Effect<void, EffectPostponed>
+    /**
+     * Ends a build that is waiting or running; nothing for one that is over. Does not wait long for its builder, which
+     * is asked until it answers (INV-WF-5).
+     */
+    readonly cancelBuild: (build: BuildHandle) => Effect.Effect<void>
   }
 >()("@starform/starbase/workflows/DeployRuns") {}

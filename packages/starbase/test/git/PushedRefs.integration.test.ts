@@ -1,4 +1,6 @@
 /** What becomes of the refs of a push: branches, tags, deletions, several at once, and trees that cannot be built. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { RequestId } from "@starform/domain/ids/Ids"
@@ -231,6 +233,43 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       assert.include(pushed.output, "(submodules are not supported)")
       assert.include(pushed.output, "The commit has submodules: vendor/parser")
       assert.notInclude(yield* GitWorld.acceptedCommits, commit)
+    })
+  )
+
+  it.effect("a small push whose tree unpacks without end is refused at the limit (INV-GIT-6)", () =>
+    Effect.gen(function* () {
+      const clone = yield* GitClone.empty
+      const file = join(clone.folder, "object")
+      const stored = (type: string, bytes: Buffer) =>
+        Effect.andThen(
+          Effect.sync(() => writeFileSync(file, bytes)),
+          clone.git("hash-object", "-t", type, "-w", file)
+        )
+      const leaves = [
+        ["bomb-of-files", "100644", yield* stored("blob", Buffer.from("x"))],
+        ["bomb-of-folders", "40000", yield* stored("tree", Buffer.alloc(0))]
+      ] as const
+      for (const [service, leafMode, leaf] of leaves) {
+        let [mode, tree]: readonly [string, string] = [leafMode, leaf]
+        for (let depth = 0; depth < 10; depth++) {
+          const entries = Array.from({ length: 10 }, (_, n) => [
+            Buffer.from(`${mode} n${n}\0`),
+            Buffer.from(tree, "hex")
+          ])
+          tree = yield* stored("tree", Buffer.concat(entries.flat()))
+          mode = "40000"
+        }
+        const commit = yield* clone.git("commit-tree", tree, "-m", "Bomb")
+        const pushed = yield* clone.run(
+          "push",
+          yield* GitWorld.remoteOf(service),
+          `${commit}:refs/heads/main`
+        )
+        assert.strictEqual(pushed.status, 1)
+        assert.include(pushed.output, "(too many files)")
+        assert.include(pushed.output, "200,000 files and folders")
+        assert.notInclude(yield* GitWorld.acceptedCommits, commit)
+      }
     })
   )
 

@@ -36,6 +36,8 @@ export const place = Effect.gen(function* () {
     socketDirectory: yield* temporaryFolder,
     gitSearchPath: "/usr/local/bin:/usr/bin:/bin",
     gitPushBytesMax: 64 * 1024 * 1024,
+    gitTreeEntriesMax: 200_000,
+    gitTreeBytesMax: 1024 ** 3,
     gitHeartbeat: Duration.seconds(4),
     gitTokenLife: Duration.minutes(1),
     publicUrl: `http://127.0.0.1:${port}`,

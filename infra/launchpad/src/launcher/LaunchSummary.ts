@@ -48,7 +48,7 @@ export const render = (facts: LaunchFacts): string => {
     "",
     "  See and steer what runs:",
     "",
-    "    npm run starform -- status",
+    `    npm run starform -- status -a ${project}/my-app`,
     "",
     ...facts.notes.map((note) => `  ${note}`),
     ...(facts.notes.length === 0 ? [] : [""]),

@@ -3,7 +3,7 @@
  * itself when this process is gone without a word (it holds the other end of the child's standard input).
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, fstatSync, openSync } from "node:fs"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -67,6 +67,7 @@ const nodeFlags = ["--disable-warning=ExperimentalWarning", "--import", endWithP
 const start = (spec: ProcessSpec) =>
   Effect.sync(() => {
     const log = openSync(spec.logFile, "a", 0o600)
+    const logFrom = fstatSync(log).size
     const child = spawn(process.execPath, [...nodeFlags, spec.program], {
       env: clear(spec.env),
       detached: true,
@@ -83,7 +84,7 @@ const start = (spec: ProcessSpec) =>
         Effect.succeed(signal === null ? `ended with status ${code}` : `was ended by ${signal}`)
       )
     )
-    return { child, exit }
+    return { child, exit, logFrom }
   })
 
 const signalGroup = (child: ChildProcess, signal: NodeJS.Signals) =>
@@ -104,11 +105,18 @@ const end = ({ child, exit }: { readonly child: ChildProcess; readonly exit: Def
     yield* Deferred.await(exit)
   })
 
+const linesMax = 15
+const lineLengthMax = 200
+
+/** Last lines of a log, of what was written after its first `from` bytes: an earlier start explains nothing. */
 const lastLines = Effect.fnUntraced(
-  function* (file: string, count: number) {
+  function* (file: string, from: number) {
     const fs = yield* FileSystem.FileSystem
-    const text = yield* fs.readFileString(file)
-    return text.trimEnd().split("\n").slice(-count)
+    const text = Buffer.from(yield* fs.readFile(file))
+      .subarray(from)
+      .toString("utf8")
+    const lines = text.trimEnd().split("\n").slice(-linesMax)
+    return lines.map((line) => (line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line))
   },
   Effect.orElseSucceed((): Array<string> => [])
 )
@@ -131,7 +139,7 @@ export const launch = Effect.fnUntraced(function* (
 ): Effect.fn.Return<PlatformProcess, ProcessEnded, Scope.Scope | FileSystem.FileSystem> {
   const running = yield* Effect.acquireRelease(start(spec), end)
   const fail = (how: string) =>
-    Effect.flatMap(lastLines(spec.logFile, 15), (lines) =>
+    Effect.flatMap(lastLines(spec.logFile, running.logFrom), (lines) =>
       Effect.fail(new ProcessEnded({ name: spec.name, how, logFile: spec.logFile, lastLines: lines }))
     )
   const fs = yield* FileSystem.FileSystem

@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process"
 import * as Effect from "effect/Effect"
 
-/** SIGINT is PostgreSQL's fast shutdown. */
-const script = 'read -r _; kill -INT "$1"'
+/** The others lose the launcher too, and end without the database's errors if it outlives them. SIGINT is its fast shutdown. */
+const script = 'read -r _; sleep 2; kill -INT "$1"'
 
 /** Watches over the server until the scope closes. */
 export const watch = (pid: number) =>

@@ -28,3 +28,17 @@ describe("an Express app", () => {
     repository.remove()
   }, 120_000)
 })
+
+describe("an app without a web process", () => {
+  it("is live at no address, and says what runs no copies", async () => {
+    const repository = new AppRepository()
+    const pushed = await repository.push(remoteOf(platform(), "jobs"), {
+      Procfile: "worker: while true; do sleep 1; done\n"
+    })
+    assert.strictEqual(pushed.status, 0, pushed.output)
+    assert.include(pushed.output, "✓ live (")
+    assert.notInclude(pushed.output, "live at http")
+    assert.include(pushed.output, "worker runs no copies; starform scale worker=1 starts one")
+    repository.remove()
+  })
+})

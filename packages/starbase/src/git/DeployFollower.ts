@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { BuildService } from "../builds/BuildService.ts"
+import type { AppState } from "../entities/app/AppEntity.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { GitConfig } from "./GitConfig.ts"
 import * as PushOutput from "./PushOutput.ts"
@@ -48,6 +49,21 @@ const phaseWait = Duration.seconds(25)
 
 /** Pause after an ask that nobody answered. */
 const appAway = Duration.seconds(1)
+
+/** A release without a `web` process answers at no address, whatever host name its app has. */
+const whatRuns = (
+  { urls }: AcceptedDeploy,
+  deploy: Deploy,
+  state: AppState | null,
+  totalMs: number
+): Parameters<typeof PushOutput.live> => {
+  const release = state?.releases.find(({ id }) => id === deploy.releaseId)
+  if (release === undefined) return [urls, totalMs]
+  const replicas = (process: string) =>
+    state?.settings.scale.find((scale) => scale.process === process)?.replicas ?? 0
+  const names = release.processes.map(({ name }): string => name)
+  return [names.includes("web") ? urls : [], totalMs, names.filter((name) => replicas(name) === 0)]
+}
 
 export const layerNoDeps = Layer.effect(
   DeployFollower,
@@ -148,11 +164,11 @@ export const layerNoDeps = Layer.effect(
         yield* print(PushOutput.buildLine(warning))
       }
       const endMs = deploy.phases.at(-1)?.atMs ?? startMs
-      const state = deploy.phase === "deployed" ? null : yield* stateOf(accepted.appId)
+      const state = yield* stateOf(accepted.appId)
       const by = state?.deploys.find(({ id }) => id === deploy.supersededBy)?.commit ?? null
       const words =
         deploy.phase === "deployed"
-          ? PushOutput.live(accepted.urls, endMs - startMs)
+          ? PushOutput.live(...whatRuns(accepted, deploy, state, endMs - startMs))
           : deploy.failure === null
             ? PushOutput.ended(deploy.phase, by)
             : PushOutput.failure(deploy.failure, state?.live != null)

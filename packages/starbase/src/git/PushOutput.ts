@@ -103,12 +103,20 @@ export const failure = (cause: DeployFailure, isOlderLive: boolean): ReadonlyArr
   ""
 ]
 
-/** @param urls of the app; none for a service that answers no HTTP */
-export const live = (urls: ReadonlyArray<string>, totalMs: number): ReadonlyArray<string> => [
+/**
+ * @param urls of the app; none when nothing of it answers HTTP
+ * @param idle processes of the release that run no copies
+ */
+export const live = (
+  urls: ReadonlyArray<string>,
+  totalMs: number,
+  idle: ReadonlyArray<string> = []
+): ReadonlyArray<string> => [
   "",
   ...(urls.length === 0
     ? [`  ✓ live (${seconds(totalMs)} in all)`]
     : urls.map((url) => `  ✓ live at ${url}  (${seconds(totalMs)} in all)`)),
+  ...idle.map((name) => `    ${name} runs no copies; starform scale ${name}=1 starts one`),
   ""
 ]
 

@@ -153,6 +153,12 @@ describe("PushOutput", () => {
       ""
     ])
     assert.deepStrictEqual(PushOutput.live([], 900), ["", "  ✓ live (0.9 s in all)", ""])
+    assert.deepStrictEqual(PushOutput.live([], 900, ["worker"]), [
+      "",
+      "  ✓ live (0.9 s in all)",
+      "    worker runs no copies; starform scale worker=1 starts one",
+      ""
+    ])
     assert.deepStrictEqual(PushOutput.ended("superseded", commit), [
       "",
       "  – superseded by a newer push (0123456)",

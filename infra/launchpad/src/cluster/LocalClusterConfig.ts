@@ -1,6 +1,9 @@
 /** Settings of the local cluster's process. Environment keys are `LAUNCHPAD_…`; secrets come as files or redacted. */
 import * as Config from "effect/Config"
 
+/** Of the runtime, below the work directory. */
+export const podFolder = "pods"
+
 export const localClusterConfig = Config.all({
   kubernetesPort: Config.Port("KUBERNETES_PORT"),
   gatewayPort: Config.Port("GATEWAY_PORT"),

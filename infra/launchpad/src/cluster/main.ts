@@ -12,7 +12,7 @@ import * as ClusterPlanes from "../ClusterPlanes.ts"
 import * as ImageStoreFromBlobs from "../images/ImageStoreFromBlobs.ts"
 import * as KubernetesServer from "../KubernetesServer.ts"
 import type { KubernetesSettings } from "../kubernetes/KubernetesSettings.ts"
-import { localClusterConfig } from "./LocalClusterConfig.ts"
+import { localClusterConfig, podFolder } from "./LocalClusterConfig.ts"
 
 const cluster = Layer.unwrap(
   Effect.gen(function* () {
@@ -34,7 +34,7 @@ const cluster = Layer.unwrap(
       hostPath: config.searchPath.split(":")
     }).pipe(Layer.provide(BlobStoreFolder.layer({ directory: config.blobDirectory })))
     const planes = ClusterPlanes.layer({
-      kubelet: { directory: join(config.workDirectory, "pods"), path: config.searchPath },
+      kubelet: { directory: join(config.workDirectory, podFolder), path: config.searchPath },
       gateway: { port: config.gatewayPort }
     })
     return KubernetesServer.layerHttp(settings).pipe(

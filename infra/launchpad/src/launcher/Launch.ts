@@ -10,6 +10,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as EmbeddedPostgres from "../postgres/EmbeddedPostgres.ts"
+import { podFolder } from "../cluster/LocalClusterConfig.ts"
+import * as OrphanRegister from "../runtime/OrphanRegister.ts"
 import * as ClusterAccess from "./ClusterAccess.ts"
 import * as CommandAccess from "./CommandAccess.ts"
 import * as HostEnvironment from "./HostEnvironment.ts"
@@ -117,6 +119,13 @@ const pushSample = Effect.fnUntraced(function* (platform: PlatformProcesses.Plat
 export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
   const { platform, checkout, options, startedMs, fallback } = prepared
   const { state, ports, secrets } = platform
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.addFinalizer(() =>
+    OrphanRegister.endOrphans(join(platform.programs.workDirectory, podFolder)).pipe(
+      Effect.provideService(FileSystem.FileSystem, fs),
+      Effect.ignore
+    )
+  )
   const [postgres, cluster] = yield* Effect.all(
     [
       step(

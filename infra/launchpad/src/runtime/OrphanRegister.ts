@@ -48,14 +48,12 @@ const survivors = (known: RegisteredProcess): ReadonlyArray<number> => {
     .map((entry) => entry.pid)
 }
 
-const make = Effect.gen(function* () {
-  const files = yield* FileSystem.FileSystem
-  const { directory } = yield* KubeletConfig
-  const folder = Path.join(directory, "processes")
-  const pathOf = (instanceId: string) => Path.join(folder, `${instanceId}.json`)
+const folderIn = (directory: string): string => Path.join(directory, "processes")
 
-  yield* files.makeDirectory(folder, { recursive: true })
-  yield* files.chmod(folder, 0o700)
+/** Ends what is left of containers of a runtime that is gone; `directory` is its own (`KubeletSettings`). */
+export const endOrphans = Effect.fn("OrphanRegister.endOrphans")(function* (directory: string) {
+  const files = yield* FileSystem.FileSystem
+  const folder = folderIn(directory)
   for (const name of yield* files.readDirectory(folder)) {
     const path = Path.join(folder, name)
     const known = yield* files
@@ -70,6 +68,17 @@ const make = Effect.gen(function* () {
     }
     yield* files.remove(path, { force: true })
   }
+})
+
+const make = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const { directory } = yield* KubeletConfig
+  const folder = folderIn(directory)
+  const pathOf = (instanceId: string) => Path.join(folder, `${instanceId}.json`)
+
+  yield* files.makeDirectory(folder, { recursive: true })
+  yield* files.chmod(folder, 0o700)
+  yield* endOrphans(directory)
 
   return OrphanRegister.of({
     add: (process) =>

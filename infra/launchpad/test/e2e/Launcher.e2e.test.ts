@@ -47,6 +47,18 @@ const argumentsOfProcesses = (): ReadonlyArray<string> =>
     }
   })
 
+/** Process id of the launcher's child that runs this program. */
+const childOf = async (platform: Platform, program: string): Promise<number> => {
+  const { stdout } = await run("ps", ["-o", "pid=,args=", "--ppid", String(platform.child.pid)])
+  return Number.parseInt(
+    stdout
+      .split("\n")
+      .find((line) => line.includes(program))
+      ?.trim() ?? "",
+    10
+  )
+}
+
 const listening = async (platform: Platform): Promise<ReadonlyArray<number>> => {
   const { createConnection } = await import("node:net")
   const isOpen = (port: number) =>
@@ -142,11 +154,17 @@ describe("npm start", () => {
 
   it("ends as a whole when one part ends, and names it with its last lines (INV-LCH-4)", async () => {
     const platform = await start({ stateDirectory: state, portBase })
-    const { stdout } = await run("ps", ["-o", "pid=,args=", "--ppid", String(platform.child.pid)])
-    const shuttle = stdout.split("\n").find((line) => line.includes("shuttle")) ?? ""
-    process.kill(Number.parseInt(shuttle.trim(), 10), "SIGKILL")
+    const part = await childOf(platform, "shuttle/src/main.ts")
+    process.kill(part, "SIGKILL")
     assert.strictEqual(await platform.exited, 1)
     assert.match(platform.output(), /shuttle was ended by SIGKILL/)
+    assert.deepStrictEqual(await processesIn(state), [])
+  }, 60_000)
+
+  it("ends the apps of a cluster that was killed (INV-LCH-5)", async () => {
+    const platform = await start({ stateDirectory: state, portBase })
+    process.kill(await childOf(platform, "cluster/main.ts"), "SIGKILL")
+    assert.strictEqual(await platform.exited, 1)
     assert.deepStrictEqual(await processesIn(state), [])
   }, 60_000)
 

@@ -1,4 +1,4 @@
-/** The build of one deploy, as a child workflow in the shard group `builds`: a rollback never waits for a builder. */
+/** The build of one deploy, as a workflow of its own in the shard group `builds`: a rollback never waits for a builder. */
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId } from "@starform/domain/ids/Ids"
 import { DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
+import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
 import { BuildService } from "../builds/BuildService.ts"
 import { toDeployFailure } from "../builds/BuildErrors.ts"
@@ -24,10 +25,13 @@ export const BuildOutcome = Schema.TaggedUnion({
 })
 export type BuildOutcome = typeof BuildOutcome.Type
 
+/** What a deploy's workflow waits for; the build's completes it. */
+export const Built = DurableDeferred.make("Built", { success: BuildOutcome })
+
 export const BuildRelease = Workflow.make("BuildRelease", {
-  payload: { appId: AppId, deployId: DeployId },
-  idempotencyKey: ({ deployId }) => deployId,
-  success: BuildOutcome
+  /** `answerTo` names the `Built` of the workflow that waits. */
+  payload: { appId: AppId, deployId: DeployId, answerTo: DurableDeferred.Token },
+  idempotencyKey: ({ deployId }) => deployId
 }).annotate(ClusterSchema.ShardGroup, () => "builds")
 
 /** Pause before a builder of ours that broke is asked again. */
@@ -77,7 +81,7 @@ const build = Effect.fnUntraced(function* (spec: BuildSpec) {
   )
 })
 
-export const layerNoDeps = BuildRelease.toLayer(({ appId, deployId }) =>
+const buildOf = (appId: AppId, deployId: DeployId) =>
   Activity.make({
     name: "Build",
     success: BuildOutcome,
@@ -123,5 +127,11 @@ export const layerNoDeps = BuildRelease.toLayer(({ appId, deployId }) =>
         })
       )
     })
+  })
+
+export const layerNoDeps = BuildRelease.toLayer(
+  Effect.fnUntraced(function* ({ appId, deployId, answerTo }) {
+    const outcome = yield* buildOf(appId, deployId)
+    yield* DurableDeferred.succeed(Built, { token: answerTo, value: outcome })
   })
 )

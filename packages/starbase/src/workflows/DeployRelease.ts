@@ -12,7 +12,7 @@ import * as Workflow from "effect/workflow/Workflow"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { askApp, principal, requestIdOf } from "./AppAsks.ts"
-import { type BuildOutcome, BuildRelease } from "./BuildRelease.ts"
+import { type BuildOutcome, BuildRelease, Built } from "./BuildRelease.ts"
 
 export const DeployRelease = Workflow.make("DeployRelease", {
   payload: { appId: AppId, deployId: DeployId, kind: DeployKind },
@@ -67,6 +67,16 @@ const rollOut = Effect.fnUntraced(function* (appId: AppId, deployId: DeployId, o
   return started !== null
 })
 
+/**
+ * Starts the build and waits for its answer. It is started detached: a child that wakes its parent does so in a handler
+ * that nothing interrupts, and the parent's runner could then neither stop nor hand the deploy over (decision 0010).
+ */
+const built = Effect.fnUntraced(function* (appId: AppId, deployId: DeployId) {
+  const answerTo = yield* DurableDeferred.token(Built)
+  yield* BuildRelease.execute({ appId, deployId, answerTo }, { discard: true, detached: true })
+  return yield* DurableDeferred.await(Built)
+})
+
 const deadlinePassed = (seconds: number): DeployFailure => ({
   phase: "deploying",
   code: "DeadlineExceeded",
@@ -78,7 +88,7 @@ const deadlinePassed = (seconds: number): DeployFailure => ({
 export const layerNoDeps = DeployRelease.toLayer(
   Effect.fnUntraced(function* ({ appId, deployId, kind }) {
     const { rolloutDeadline } = yield* StarbaseConfig
-    const outcome = kind === "push" ? yield* BuildRelease.execute({ appId, deployId }) : null
+    const outcome = kind === "push" ? yield* built(appId, deployId) : null
     const isRollingOut = yield* Activity.make({
       name: "RollOut",
       success: Schema.Boolean,

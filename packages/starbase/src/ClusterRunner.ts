@@ -1,11 +1,19 @@
 /** This process as a runner of the cluster: membership and shard locks in the same Postgres, timers for failover in seconds. */
-import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
+import * as RunnerHealth from "effect/cluster/RunnerHealth"
+import * as Runners from "effect/cluster/Runners"
+import * as ShardingConfig from "effect/cluster/ShardingConfig"
+import * as SocketRunner from "effect/cluster/SocketRunner"
+import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
+import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Schema from "effect/Schema"
+import * as RunnerTransport from "./RunnerTransport.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 
 /** Shards of entities and workflows, and of builds: a rollback never waits for a builder. */
@@ -44,23 +52,31 @@ export const checkTimers = (settings: typeof timers): Effect.Effect<void, Unsafe
         new UnsafeRunner({ setting: "shardLockExpiration", problem: "must exceed three refresh intervals" })
       )
 
-/** The runner port has no authentication yet, so it binds to loopback and nothing else. */
+/** Runners of several hosts need an address that the others can reach; that comes with more than one host. */
 const runnerHost = "127.0.0.1"
 
 /** Needs Postgres; its own tables create themselves. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { runnerPort } = yield* StarbaseConfig
+    const { runnerPort, masterKey } = yield* StarbaseConfig
     yield* checkTimers(timers)
-    return NodeClusterSocket.layer({
-      storage: "sql",
-      shardingConfig: {
-        ...timers,
-        simulateRemoteSerialization: false,
-        runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort)),
-        availableShardGroups: [...shardGroups],
-        assignedShardGroups: [...shardGroups]
-      }
-    })
+    const client = RunnerTransport.layerClient(masterKey)
+    const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
+    return SocketRunner.layer.pipe(
+      Layer.provide([RunnerTransport.layerServer(masterKey, { host: runnerHost, port: runnerPort }), client]),
+      Layer.provide(health),
+      Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
+      Layer.provide(Layer.orDie(SqlRunnerStorage.layer)),
+      Layer.provide(
+        ShardingConfig.layer({
+          ...timers,
+          simulateRemoteSerialization: false,
+          runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort)),
+          availableShardGroups: [...shardGroups],
+          assignedShardGroups: [...shardGroups]
+        })
+      ),
+      Layer.provide(RpcSerialization.layerSchemaBinary())
+    )
   })
 )

@@ -11,9 +11,9 @@ export interface StarbaseSettings {
   readonly databaseConnectionsMax: number
   readonly host: string
   readonly port: number
-  /** Port that other runners reach this one on; loopback only. */
+  /** Port that other runners reach this one on, with proof of the key; loopback only. */
   readonly runnerPort: number
-  /** 32 bytes, base64. */
+  /** 32 bytes, base64; the same for all processes. Wraps data keys, and gives the runners theirs. */
   readonly masterKey: Redacted.Redacted<string>
   /** SHA-256 (hex) of the operator's token. */
   readonly operatorTokenHash: string

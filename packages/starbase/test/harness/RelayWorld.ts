@@ -2,10 +2,11 @@
  * The part of Starbase that performs effects: entities, workflows and the relay, on a runner of its own over a real
  * Postgres. `watch` stands between the relay and what it performs.
  */
+import { createHash } from "node:crypto"
 import { tmpdir } from "node:os"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { NodeCrypto } from "@effect/platform-node"
-import { Duration, Effect, Layer, type Redacted, References } from "effect"
+import { Duration, Effect, Layer, Redacted, References } from "effect"
 import { ClusterWorkflowEngine } from "effect/cluster"
 import * as BuildLog from "@starform/starbase/builds/BuildLog"
 import * as BuildLogIndexMemory from "@starform/starbase/builds/BuildLogIndexMemory"
@@ -25,11 +26,16 @@ import * as ScriptedBuilder from "./ScriptedBuilder.ts"
 
 type Performer = OutboxRelay.OutboxPerformer["Service"]
 
+/** Runners over one database share a key, and with those of any other world they do not. */
+const masterKeyOf = (databaseUrl: Redacted.Redacted<string>) =>
+  Redacted.make(createHash("sha256").update(Redacted.value(databaseUrl)).digest("base64"))
+
 const config = (databaseUrl: Redacted.Redacted<string>) =>
   Layer.unwrap(
     Effect.map(Effect.all([freePort, freePort]), ([port, runnerPort]) =>
       StarbaseConfig.layerTest({
         databaseUrl,
+        masterKey: masterKeyOf(databaseUrl),
         port,
         runnerPort,
         dataDirectory: tmpdir(),

@@ -36,6 +36,7 @@ import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
 import * as PublicApi from "./PublicApi.ts"
 import * as Authenticator from "./security/Authenticator.ts"
+import * as KnownOwners from "./security/KnownOwners.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import type { BlobStore } from "./storage/BlobStore.ts"
@@ -68,7 +69,8 @@ const builds = Layer.mergeAll(BuildLog.layer(), BuildQueue.layer()).pipe(
 )
 
 const people = ServiceCatalog.layerNoDeps.pipe(
-  Layer.provideMerge(Layer.mergeAll(Directory.layerNoDeps, Authenticator.layerNoDeps, vault))
+  Layer.provideMerge(Layer.mergeAll(Directory.layerNoDeps, Authenticator.layerNoDeps, vault)),
+  Layer.provideMerge(KnownOwners.layerNoDeps)
 )
 
 const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(

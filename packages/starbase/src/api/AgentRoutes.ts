@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { EntityClients } from "../entities/EntityClients.ts"
+import { KnownOwners } from "../security/KnownOwners.ts"
 import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
 import { render } from "./DesiredBody.ts"
@@ -43,6 +44,8 @@ const authenticate = Effect.fnUntraced(function* (request: HttpServerRequest.Htt
   if (claim.value._tag !== "Agent" || claim.value.clusterId !== clusterId.value) {
     return yield* new Unauthenticated({})
   }
+  const owners = yield* KnownOwners
+  if (!(yield* owners.hasCluster(clusterId.value))) return yield* new Unauthenticated({})
   return { clusterId: clusterId.value, agentTokenHash: claim.value.hash }
 })
 

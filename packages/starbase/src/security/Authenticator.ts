@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
+import { KnownOwners } from "./KnownOwners.ts"
 import * as Token from "./Token.ts"
 
 /** Oldest authorisation fact that a process acts on (design §4). */
@@ -38,6 +39,7 @@ export const layerNoDeps = Layer.effect(
   Effect.gen(function* () {
     const { operatorTokenHash } = yield* StarbaseConfig
     const entities = yield* EntityClients
+    const owners = yield* KnownOwners
 
     const tokens = yield* Cache.makeWith(
       (workspaceId: WorkspaceId) =>
@@ -62,6 +64,7 @@ export const layerNoDeps = Layer.effect(
           : yield* unauthenticated
       }
       const { workspaceId, hash } = claim
+      if (!(yield* owners.hasWorkspace(workspaceId))) return yield* unauthenticated
       const known = yield* Cache.get(tokens, workspaceId)
       const record = known.find((candidate) => candidate.hash === hash)
       if (record === undefined) return yield* unauthenticated

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Redacted, Schedule, Schema } from "effect"
+import { Sharding } from "effect/cluster/Sharding"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { ClusterId } from "@starform/domain/ids/Ids"
@@ -92,6 +94,22 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("A
         assert.strictEqual(status, 401, text)
         assert.strictEqual(text, strangers[0]!.text)
       }
+    })
+  )
+
+  it.effect("INV-SEC-5 wakes no entity for tokens that name an owner of their own making", () =>
+    Effect.gen(function* () {
+      const sharding = yield* Sharding
+      const client = yield* clientOf(Redacted.make(`sfw_${randomUUID()}_${"a".repeat(43)}`))
+      const residents = yield* sharding.activeEntityCount
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const cluster = randomUUID()
+        const token = Redacted.make(`sfc_${cluster}_${"a".repeat(43)}`)
+        assert.strictEqual((yield* pull({ cluster, token })).status, 401)
+        const refused = yield* Effect.flip(client.ListWorkspaces())
+        assert.strictEqual(refused._tag, "Unauthenticated")
+      }
+      assert.strictEqual(yield* sharding.activeEntityCount, residents)
     })
   )
 

@@ -31,6 +31,9 @@ export const pollInterval = Duration.seconds(1)
 /** Entities whose effects are under way side by side, one effect each. */
 export const entitiesAtOnce = 256
 
+/** One attempt at one effect; longer than any ask of an entity (20 s), so that its own error is heard first. */
+export const attemptMax = Duration.seconds(30)
+
 /** Pause after the n-th failed attempt: 100 ms doubling to one minute. */
 export const pauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
 
@@ -47,6 +50,13 @@ const attempt = Effect.gen(function* () {
     decodeEffect(row.effect).pipe(
       Effect.mapError((error) => new EffectPostponed({ problem: `unreadable effect: ${error.message}` })),
       Effect.flatMap((effect) => performer.perform(effect, requestIdOf(row))),
+      Effect.timeoutOrElse({
+        duration: attemptMax,
+        orElse: () =>
+          Effect.fail(
+            new EffectPostponed({ problem: `no end within ${Duration.toSeconds(attemptMax)} seconds` })
+          )
+      }),
       Effect.catchDefect((defect) =>
         Effect.fail(new EffectPostponed({ problem: `defect: ${String(defect)}` }))
       ),

@@ -1,11 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Schedule } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Journal } from "@starform/starbase/journal/Journal"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import { Outbox } from "@starform/starbase/journal/Outbox"
 import type { OutboxEffect } from "@starform/starbase/outbox/OutboxEffect"
-import { EffectPostponed, OutboxPerformer, pauseMs, run } from "@starform/starbase/outbox/OutboxRelay"
+import {
+  attemptMax,
+  EffectPostponed,
+  OutboxPerformer,
+  pauseMs,
+  pollInterval,
+  run
+} from "@starform/starbase/outbox/OutboxRelay"
 import * as Specimens from "../entities/Specimens.ts"
 
 const settle = (n: number): OutboxEffect => ({ _tag: "SettleDeploy", deployId: Specimens.deployId(n) })
@@ -88,6 +95,31 @@ describe("run", () => {
         yield* cause("a", 2, settle(4))
         yield* eventually(() => performed.length === 3)
         assert.deepStrictEqual(performed.sort(), [2, 3, 4])
+      })
+    )
+  })
+
+  it.effect("INV-OUT-5 gives up an attempt that does not end, and makes another later", () => {
+    const asked: Array<string> = []
+    let isAway = true
+    const perform: Perform = (_, requestId) => {
+      asked.push(requestId)
+      return isAway ? Effect.never : Effect.void
+    }
+    return relaying(
+      perform,
+      Effect.gen(function* () {
+        yield* cause("a", 1, settle(1))
+        yield* eventually(() => asked.length === 1)
+        yield* TestClock.adjust(Duration.subtract(attemptMax, Duration.seconds(1)))
+        assert.strictEqual((yield* left)[0]?.attempts, 0)
+        isAway = false
+        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust(pauseMs(0))
+        yield* TestClock.adjust(pollInterval)
+        yield* eventually(() => asked.length === 2)
+        assert.strictEqual(asked[0], asked[1])
+        assert.deepStrictEqual(yield* left, [])
       })
     )
   })

@@ -13,18 +13,21 @@ import { durationOf, durationPattern } from "./internal/durationText.ts"
 export interface Settings {
   /** Base URL of Starbase, without a trailing path. */
   readonly starbaseUrl: string
+  /** The cluster that this agent is of, as it was registered with Starbase. */
   readonly clusterId: ClusterId
+  /** Told in reports and labels. */
   readonly region: string
   /** File with the agent's token; read again whenever Starbase refuses it. */
   readonly tokenFile: string
   /** Where the last good document is kept. */
   readonly dataDirectory: string
-  /** Key of that document: 32 random bytes as hex; made with mode 0600 when it is missing. */
+  /** Key of that document: 32 random bytes as hex; made with mode 0600 when it is missing. `state.key` beside it. */
   readonly stateKeyFile: string
-  /** `None`: the kubeconfig of the environment's service account (inside a cluster). */
+  /** Without it: the service account of its own pod. */
   readonly kubeconfigFile: Option.Option<string>
   /** `host:port` of health and metrics; port 0 lets the system choose. */
   readonly metricsAddress: string
+  /** `debug`, `info`, `warn` or `error`. */
   readonly logLevel: LogLevel.LogLevel
   /** Full pass of every project, and the rhythm of complete reports. */
   readonly reconcileInterval: Duration.Duration
@@ -35,6 +38,7 @@ export interface Settings {
   /** First and longest pause after a failed request to Starbase; each pause is jittered. */
   readonly starbaseRetryFirst: Duration.Duration
   readonly starbaseRetryMax: Duration.Duration
+  /** Longest wait for the answer to a report. */
   readonly reportTimeout: Duration.Duration
   /** Least time between two reports; changes within it go into one. */
   readonly reportDebounce: Duration.Duration
@@ -42,14 +46,17 @@ export interface Settings {
   readonly statusTick: Duration.Duration
   /** Longest wait for the output of a failing pod. */
   readonly outputTimeout: Duration.Duration
+  /** Longest wait for the answer to one request to the Kubernetes API. */
   readonly kubernetesRequestTimeout: Duration.Duration
   /** Requests to the Kubernetes API at once, watches aside. */
   readonly kubernetesRequestsMax: number
+  /** Objects of one page of a list. */
   readonly listPageSize: number
   /** Longest life of one watch, as told to the server. */
   readonly watchLife: Duration.Duration
   /** A watch that is silent for longer, without even a bookmark, is opened again. */
   readonly watchIdle: Duration.Duration
+  /** First and longest pause before a failed watch is opened again. */
   readonly watchRetryFirst: Duration.Duration
   readonly watchRetryMax: Duration.Duration
   /** Projects that are worked on at once. */
@@ -62,6 +69,7 @@ export interface Settings {
   /** A revision with more new tombstones than the larger of these needs a confirmation. */
   readonly pruneCountMax: number
   readonly prunePercentMax: number
+  /** The Gateway that routes attach to. */
   readonly gatewayName: string
   readonly gatewayNamespace: string
   /** How long a container that is ending still serves before its process is told. */
@@ -121,6 +129,12 @@ export const defaults: Omit<Settings, Particular> = {
   unreachableGrace: Duration.seconds(10)
 }
 
+/** Where it keeps its state when it is not told. */
+export const defaultPlaces = {
+  dataDirectory: "/var/lib/starform-shuttle",
+  stateKeyFile: "/var/lib/starform-shuttle/state.key"
+}
+
 const duration = (name: string, fallback: Duration.Duration) =>
   Config.schema(Schema.String.check(Schema.isPattern(durationPattern)), name).pipe(
     Config.map(durationOf),
@@ -145,7 +159,7 @@ const config = Config.all({
   clusterId: Config.schema(ClusterId, "CLUSTER_ID"),
   region: Config.NonEmptyString("REGION"),
   tokenFile: Config.NonEmptyString("AUTH_TOKEN_FILE"),
-  dataDirectory: text("DATA_DIRECTORY", "/var/lib/starform-shuttle"),
+  dataDirectory: text("DATA_DIRECTORY", defaultPlaces.dataDirectory),
   stateKeyFile: Config.option(Config.NonEmptyString("STATE_KEY_FILE")),
   kubeconfigFile: Config.option(Config.NonEmptyString("KUBECONFIG")),
   metricsAddress: text("METRICS_ADDR", defaults.metricsAddress),

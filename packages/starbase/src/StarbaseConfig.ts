@@ -6,9 +6,11 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 
 export interface StarbaseSettings {
+  /** `postgres://…`; straight to PostgreSQL, no transaction pooler between. */
   readonly databaseUrl: Redacted.Redacted<string>
   /** Connections that this process may hold. */
   readonly databaseConnectionsMax: number
+  /** Address and port of the API and of git. */
   readonly host: string
   readonly port: number
   /** Port that other runners reach this one on, with proof of the key; loopback only. */
@@ -40,6 +42,7 @@ export interface StarbaseSettings {
   readonly appPortSuffix: string
   /** Appended to generated host names, e.g. `.localhost`. */
   readonly appDomain: string
+  /** From the start of a build until it is given up. */
   readonly buildDeadline: Duration.Duration
   /** Outlasts the longest start-up that an app may ask for, so that what is wrong is named before it passes. */
   readonly rolloutDeadline: Duration.Duration

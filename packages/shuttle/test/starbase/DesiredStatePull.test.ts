@@ -79,11 +79,11 @@ describe("DesiredStatePull", () => {
         const { holds, server } = yield* running([status(304), silence], before.folder)
         yield* holds(first.revision)
         yield* eventually(
-          () => server.received.length === 2,
+          () => server.received.length >= 2,
           () => server.received.length
         )
         assert.deepStrictEqual(
-          server.received.map(({ headers }) => headers["prefer"]),
+          server.received.slice(0, 2).map(({ headers }) => headers["prefer"]),
           ["wait=0", "wait=1"]
         )
       })
@@ -99,7 +99,7 @@ describe("DesiredStatePull", () => {
         const { holds, server } = yield* running([json(200, encode(first)), later, silence])
         yield* holds(revision(2))
         yield* eventually(
-          () => server.received.length === 3,
+          () => server.received.length >= 3,
           () => server.received.length
         )
         assert.deepStrictEqual(

@@ -1,18 +1,12 @@
 import { randomBytes } from "node:crypto"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
-import { NodeCrypto } from "@effect/platform-node"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Redacted, Schedule } from "effect"
-import { EntityId, MessageStorage, RunnerAddress, Runners, Sharding, ShardingConfig } from "effect/cluster"
+import { MessageStorage, RunnerAddress, Runners, ShardingConfig } from "effect/cluster"
 import { RpcSerialization } from "effect/rpc"
-import * as ClusterRunner from "@starform/starbase/ClusterRunner"
-import * as Entities from "@starform/starbase/Entities"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
-import * as JournalPostgres from "@starform/starbase/journal/JournalPostgres"
-import * as JournalSchema from "@starform/starbase/journal/JournalSchema"
 import * as RunnerTransport from "@starform/starbase/RunnerTransport"
-import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
+import * as RunnerWorld from "./cluster/RunnerWorld.ts"
 import * as Specimens from "./entities/Specimens.ts"
 import { freePort } from "./harness/FreePort.ts"
 import { freshDatabase } from "./Postgres.ts"
@@ -24,14 +18,7 @@ const masterKey = key()
 const runner = (databaseUrl: Redacted.Redacted<string>) =>
   Effect.gen(function* () {
     const runnerPort = yield* freePort
-    const layer = Entities.layerNoDeps.pipe(
-      Layer.provideMerge(ClusterRunner.layer),
-      Layer.provideMerge(JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))),
-      Layer.provideMerge(PgClient.layer({ url: databaseUrl, maxConnections: 6 })),
-      Layer.provideMerge(NodeCrypto.layer),
-      Layer.provideMerge(StarbaseConfig.layerTest({ databaseUrl, runnerPort, masterKey }))
-    )
-    return { runnerPort, services: yield* Layer.build(Layer.fresh(layer)) }
+    return { runnerPort, services: yield* RunnerWorld.inProcess({ databaseUrl, runnerPort, masterKey }) }
   })
 
 class World extends Context.Service<
@@ -67,11 +54,9 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("Runners reach e
       const { one, other } = yield* World
       assert.isTrue(Exit.isSuccess(yield* pinged(other.runnerPort, RunnerTransport.layerClient(masterKey))))
       const clusterIds = Array.from({ length: 20 }, (_, index) => Specimens.clusterId(100 + index))
-      const isOwnedBy = (owner: typeof one) => (id: string) => {
-        const sharding = Context.get(owner.services, Sharding.Sharding)
-        return sharding.hasShardId(sharding.getShardId(EntityId.make(id), "default"))
-      }
-      const crossing = yield* Effect.sync(() => clusterIds.filter(isOwnedBy(other))).pipe(
+      const crossing = yield* Effect.sync(() =>
+        clusterIds.filter((id) => RunnerWorld.owns(other.services, id))
+      ).pipe(
         Effect.repeat({ until: (ids) => ids.length > 4, schedule: Schedule.spaced("50 millis") }),
         Effect.timeout("20 seconds")
       )

@@ -107,7 +107,7 @@ export const podWorker = Effect.fn("PodWorker.run")(function* (options: PodWorke
   })
 
   const run = Effect.fnUntraced(function* (ports: Readonly<Record<string, number>>) {
-    const user = yield* users.ofNamespace(pod.metadata.namespace)
+    const user = yield* users.ofPod({ namespace: pod.metadata.namespace, labels: pod.metadata.labels })
     const folders = yield* PodFolders.create(pod, user)
     const base = {
       PATH: config.path,

@@ -1,6 +1,7 @@
 /**
- * Which numeric user a namespace's processes run as. As root every namespace gets ids of its own, kept in a file so
- * that they stay the same and are never given twice; as an ordinary user everything runs as that user.
+ * Which numeric user a pod's processes run as. As root every application of a namespace (Kubernetes' recommended label
+ * `app.kubernetes.io/instance`) gets ids of its own, and so do a namespace's pods without that label; they are kept in a
+ * file, so that they stay the same and are never given twice. As an ordinary user everything runs as that user.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,11 +20,22 @@ export interface ProcessUser {
   readonly gid: number
 }
 
+/** What decides on a pod's user. */
+export interface PodOwner {
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+const nameOf = ({ namespace, labels }: PodOwner): string => {
+  const instance = labels["app.kubernetes.io/instance"]
+  return instance === undefined ? namespace : `${namespace}/${instance}`
+}
+
 export class UserIds extends Context.Service<
   UserIds,
   {
     /** `undefined`: the user that Launchpad itself runs as. */
-    readonly ofNamespace: (namespace: string) => Effect.Effect<ProcessUser | undefined, UserIdsUnavailable>
+    readonly ofPod: (pod: PodOwner) => Effect.Effect<ProcessUser | undefined, UserIdsUnavailable>
   }
 >()("@starform/launchpad/runtime/UserIds") {}
 
@@ -54,29 +66,31 @@ const make = Effect.gen(function* () {
     return { ...(yield* Schema.decodeEffect(UserIdFile)(text)) }
   })
 
-  const assign = Effect.fnUntraced(function* (namespace: string) {
+  const assign = Effect.fnUntraced(function* (name: string) {
     known ??= yield* load
-    const existing = Option.fromUndefinedOr(known[namespace])
+    const existing = Option.fromUndefinedOr(known[name])
     if (Option.isSome(existing)) {
       return existing.value
     }
     const uid = Math.max(userIdFirst - 1, ...Object.values(known)) + 1
-    const next = { ...known, [namespace]: uid }
+    const next = { ...known, [name]: uid }
     yield* files.writeFileString(`${path}.new`, yield* Schema.encodeEffect(UserIdFile)(next), { mode: 0o600 })
     yield* files.rename(`${path}.new`, path)
     known = next
     return uid
   })
 
-  const ofNamespace = Effect.fn("UserIds.ofNamespace")(function* (namespace: string) {
+  const ofPod = Effect.fn("UserIds.ofPod")(function* (pod: PodOwner) {
     if (!isRoot) {
       return undefined
     }
-    const uid = yield* lock.withPermits(1)(assign(namespace)).pipe(Effect.mapError(unavailable))
+    const uid = yield* lock
+      .withPermits(1)(assign(nameOf(pod)))
+      .pipe(Effect.mapError(unavailable))
     return { uid, gid: uid }
   })
 
-  return UserIds.of({ ofNamespace })
+  return UserIds.of({ ofPod })
 })
 
 export const layerNoDeps = Layer.effect(UserIds, make)

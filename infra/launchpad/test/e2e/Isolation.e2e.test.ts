@@ -1,4 +1,4 @@
-/** What a tenant's build and app can reach of the platform and of another tenant's app: nothing but open ports. */
+/** What a build and an app can reach of the platform, of another tenant and of a neighbour in its project: open ports only. */
 import { createHash, randomBytes, randomUUID } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -87,7 +87,7 @@ const privatePaths = ({ stateDirectory }: Platform): ReadonlyArray<string> => {
 }
 
 describe("isolation of tenants", () => {
-  it("lets a build and an app reach nothing of the platform or of another tenant (INV-LCH-6)", async (context) => {
+  it("lets a build and an app reach nothing of the platform or of another app (INV-LCH-6)", async (context) => {
     if (process.getuid?.() !== 0) {
       return context.skip("only root runs apps and builds as users of their own")
     }
@@ -96,31 +96,45 @@ describe("isolation of tenants", () => {
     await repository.signIn(token)
     const pushed = await repository.push(remoteOf("victim/victim/shop"), victimApp)
     assert.strictEqual(pushed.status, 0, pushed.output)
-    const { pid, cwd, home, temporary } = JSON.parse(
-      (await ask(platform(), "shop-victim.localhost")).body
-    ) as Record<"cwd" | "home" | "temporary", string> & { readonly pid: number }
+    const spy = new AppRepository()
+    await spy.signIn(workspaceToken(platform()))
+    const neighbour = await spy.push(remoteOf("local/demo/neighbour"), victimApp)
+    assert.strictEqual(neighbour.status, 0, neighbour.output)
+    const victims = await Promise.all(
+      ["shop-victim.localhost", hostOf("neighbour")].map(
+        async (host) =>
+          JSON.parse((await ask(platform(), host)).body) as Record<"cwd" | "home" | "temporary", string> & {
+            readonly pid: number
+          }
+      )
+    )
 
     const state = platform().stateDirectory
     const logs = readdirSync(join(state, "work", "pods"), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".log"))
       .map((name) => join(state, "work", "pods", name))
-    const spy = new AppRepository()
-    await spy.signIn(workspaceToken(platform()))
     const spied = await spy.push(
       remoteOf("local/demo/spy"),
       spyApp({
         paths: [
           ...privatePaths(platform()),
           ...logs,
-          cwd,
-          join(cwd, "server.js"),
-          home,
-          temporary,
-          join(temporary, "private")
+          ...victims.flatMap(({ cwd, home, temporary }) => [
+            cwd,
+            join(cwd, "server.js"),
+            home,
+            temporary,
+            join(temporary, "private")
+          ])
         ],
         sockets: [join(state, "sockets", "hooks.sock")],
-        pids: [...familyOf(platform().child.pid ?? 0), pid],
-        folders: [state, cwd, temporary, join(state, "work"), join(state, "work", "pods"), join(cwd, "..")]
+        pids: [...familyOf(platform().child.pid ?? 0), ...victims.map(({ pid }) => pid)],
+        folders: [
+          state,
+          join(state, "work"),
+          join(state, "work", "pods"),
+          ...victims.flatMap(({ cwd, temporary }) => [cwd, temporary, join(cwd, "..")])
+        ]
       })
     )
     assert.strictEqual(spied.status, 0, spied.output)

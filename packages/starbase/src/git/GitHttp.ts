@@ -65,7 +65,9 @@ const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServe
   if (!isPush && !isKnown) return yield* new NotFound({ kind: "service", name })
   yield* repositories.ensure(repository)
   const target: PushTarget = { principal, located, service: name }
-  return { target, repository, isPush, action: action ?? "" }
+  // Made anew: git and this file might disagree about a query that names two services.
+  const query = action === "info/refs" ? `service=${service}` : ""
+  return { target, repository, isPush, action: action ?? "", query }
 })
 
 const plain = (text: string, status: number, headers: Record<string, string> = {}) =>
@@ -85,7 +87,7 @@ const answerError = (error: (WireError & { readonly _tag: string }) | GitProcess
 const environmentOf = (
   settings: GitSettings,
   request: HttpServerRequest.HttpServerRequest,
-  url: URL,
+  query: string,
   pathInfo: string,
   hook: Record<string, string>
 ): Record<string, string> => {
@@ -100,7 +102,7 @@ const environmentOf = (
     GIT_HTTP_EXPORT_ALL: "1",
     GIT_HTTP_MAX_REQUEST_BUFFER: String(settings.pushBytesMax),
     PATH_INFO: pathInfo,
-    QUERY_STRING: url.search.slice(1),
+    QUERY_STRING: query,
     REQUEST_METHOD: request.method,
     REMOTE_ADDR: settings.host,
     REMOTE_USER: "token",
@@ -115,7 +117,7 @@ const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
   const settings = yield* GitConfig
   const hooks = yield* GitHooks
   const url = new URL(request.url, "http://git.invalid")
-  const { target, repository, isPush, action } = yield* locate(request, url)
+  const { target, repository, isPush, action, query } = yield* locate(request, url)
   const hook: Record<string, string> =
     isPush && action === "git-receive-pack"
       ? { STARFORM_HOOK_SOCKET: settings.socketPath, STARFORM_PUSH_TOKEN: yield* hooks.issue(target) }
@@ -125,7 +127,7 @@ const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
     request,
     "git",
     ["http-backend"],
-    environmentOf(settings, request, url, pathInfo, hook),
+    environmentOf(settings, request, query, pathInfo, hook),
     isPush ? OversizedPush.explain(settings.pushBytesMax) : identity
   )
 })

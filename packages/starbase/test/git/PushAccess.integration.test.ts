@@ -86,6 +86,21 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       })
   )
 
+  it.effect("git is asked for the service that was authorised, whatever else the query says", () =>
+    Effect.gen(function* () {
+      const remote = new URL(yield* GitWorld.remoteOf("api"))
+      const authorization = `Basic ${btoa(`${remote.username}:${remote.password}`)}`
+      const asked = async (query: string) => {
+        const address = `${remote.origin}${remote.pathname}/info/refs?${query}`
+        const answer = await fetch(address, { headers: { authorization } })
+        return (await answer.text()).slice(4, 40).split("\n")[0]
+      }
+      const both = "service=git-receive-pack&service=git-upload-pack"
+      assert.strictEqual(yield* Effect.promise(() => asked(both)), "# service=git-receive-pack")
+      assert.strictEqual(yield* Effect.promise(() => asked(`${both}&x=1`)), "# service=git-receive-pack")
+    })
+  )
+
   it.effect("a name that cannot be one is told the rule", () =>
     Effect.gen(function* () {
       for (const [service, project] of [

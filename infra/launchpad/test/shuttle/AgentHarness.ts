@@ -174,7 +174,7 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
         apps,
         tombstones,
         massPruneConfirmed: false,
-        epochConfirmed: false
+        epochConfirmed: true
       }
       for (const wake of waiting) wake()
     }
@@ -319,11 +319,12 @@ export const agent = (
   starbaseUrl: string,
   kubernetesUrl: string,
   folder: string,
-  overrides: Partial<ShuttleConfig.Settings> = {}
+  overrides: Partial<ShuttleConfig.Settings> = {},
+  token = "agent-token"
 ) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    yield* fs.writeFileString(`${folder}/token`, "agent-token")
+    yield* fs.writeFileString(`${folder}/token`, token)
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
     const settings = ShuttleConfig.layerTest({

@@ -99,7 +99,7 @@ export const FullState = SnakeCase.struct({
   tombstones: Schema.Array(Tombstone),
   /** An operator confirmed that more than the agent's prune limit may go in this revision. */
   massPruneConfirmed: Schema.Boolean,
-  /** An operator confirmed this epoch; until then an agent that knew another epoch does not prune. */
+  /** An operator confirmed this epoch; until then an agent that trusted another one, or none, does not prune. */
   epochConfirmed: Schema.Boolean
 })
 export type FullState = typeof FullState.Type

@@ -5,7 +5,10 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** Eight lower-case hex digits, a hyphen, and a decimal number without leading zeros. */
+/** Eight lower-case hex digits. */
+export const Epoch = Schema.String.check(Schema.isPattern(/^[0-9a-f]{8}$/))
+
+/** An `Epoch`, a hyphen, and a decimal number without leading zeros. */
 export const Revision = Schema.String.check(Schema.isPattern(/^[0-9a-f]{8}-(0|[1-9][0-9]{0,14})$/)).pipe(
   Schema.brand("Revision")
 )

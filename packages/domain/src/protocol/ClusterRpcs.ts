@@ -4,7 +4,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { TokenHash } from "../ids/Digest.ts"
 import { ClusterId, RequestId } from "../ids/Ids.ts"
-import { Revision } from "../ids/Revision.ts"
+import { Epoch, Revision } from "../ids/Revision.ts"
 import { Slug } from "../ids/Slug.ts"
 import { Authentication } from "./Authentication.ts"
 import { MutationError, ReadError } from "./TenantRpcs.ts"
@@ -14,6 +14,11 @@ export const Cluster = Schema.Struct({
   name: Slug,
   region: Schema.String,
   revision: Revision,
+  /**
+   * `false` while the epoch of `revision` waits for `ConfirmEpoch`: the agent removes nothing meanwhile. A Starbase that
+   * renews no epochs says nothing.
+   */
+  epochConfirmed: Schema.optionalKey(Schema.Boolean),
   apps: Schema.Int,
   tombstones: Schema.Int,
   /** Newest revision that the agent said it holds; `null` before its first report. */
@@ -45,6 +50,23 @@ const GetCluster = Rpc.make("GetCluster", {
 /** Lets the agent remove what the newest revision takes away, although it is more than an agent removes unasked. */
 const ConfirmMassPrune = Rpc.make("ConfirmMassPrune", {
   payload: { requestId: RequestId, clusterId: ClusterId },
+  success: Cluster,
+  error: MutationError
+})
+
+/**
+ * Says that the database was restored: gives the cluster a new, unconfirmed epoch, so that its agent takes the whole
+ * document and removes nothing of it until `ConfirmEpoch`.
+ */
+const RenewEpoch = Rpc.make("RenewEpoch", {
+  payload: { requestId: RequestId, clusterId: ClusterId },
+  success: Cluster,
+  error: MutationError
+})
+
+/** Lets the agent remove again what is tombstoned. `epoch` is that of the revision that was looked at; `InvalidInput` for another one. */
+const ConfirmEpoch = Rpc.make("ConfirmEpoch", {
+  payload: { requestId: RequestId, clusterId: ClusterId, epoch: Epoch },
   success: Cluster,
   error: MutationError
 })
@@ -103,6 +125,8 @@ export class ClusterRpcs extends RpcGroup.make(
   RegisterCluster,
   GetCluster,
   ConfirmMassPrune,
+  RenewEpoch,
+  ConfirmEpoch,
   ListClusters,
   InspectEntity,
   ReadJournal

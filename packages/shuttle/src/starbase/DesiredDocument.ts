@@ -30,7 +30,7 @@ export interface HeldDocument {
   readonly tombstones: ReadonlyArray<Tombstone>
   readonly massPruneConfirmed: boolean
   readonly epochConfirmed: boolean
-  /** The last epoch in which pruning was allowed. */
+  /** The last epoch in which pruning was allowed; empty before the first. */
   readonly trustedEpoch: string
   /** `tombstoneKey` of the tombstones that may be acted on. */
   readonly admitted: ReadonlySet<string>
@@ -127,7 +127,7 @@ export const accept = (
   const problem = contradiction(apps.success, incoming)
   if (problem !== undefined) return rejected(incoming, "Contradiction", problem)
 
-  const isTrusted = held === null || held.trustedEpoch === epoch || incoming.epochConfirmed
+  const isTrusted = incoming.epochConfirmed || held?.trustedEpoch === epoch
   const admission = admit(
     held?.admitted ?? new Set(),
     {
@@ -146,7 +146,7 @@ export const accept = (
     tombstones: incoming.tombstones,
     massPruneConfirmed: incoming.massPruneConfirmed,
     epochConfirmed: incoming.epochConfirmed,
-    trustedEpoch: isTrusted ? epoch : held.trustedEpoch,
+    trustedEpoch: isTrusted ? epoch : (held?.trustedEpoch ?? ""),
     admitted: admission.admitted,
     pruneHold: admission.hold
   })

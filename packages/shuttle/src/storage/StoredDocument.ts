@@ -1,6 +1,7 @@
 /** The held document as it is stored. Pure; restoring checks the hash again. */
 import { format, FullState } from "@starform/domain/desired/DesiredState"
 import type { ClusterId } from "@starform/domain/ids/Ids"
+import * as Revision from "@starform/domain/ids/Revision"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { accept, type DocumentRejected, type HeldDocument } from "../starbase/DesiredDocument.ts"
@@ -47,7 +48,7 @@ export const fromStored = (
       admitted,
       pruneHold: isWhole
         ? null
-        : stored.document.revision.startsWith(stored.trustedEpoch)
+        : Revision.parse(held.revision).epoch === stored.trustedEpoch
           ? "TooManyTombstones"
           : "EpochUnconfirmed"
     }

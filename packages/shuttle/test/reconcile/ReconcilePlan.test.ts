@@ -217,7 +217,7 @@ describe("plan", () => {
     const before = heldDocument({ apps: [gone, kept] })
     cluster.converge(projectsOf(before).get(namespace)!)
     const restored = heldDocument(
-      { epoch: "00000009", apps: [kept], tombstones: [tombstoneOf(gone)] },
+      { epoch: "00000009", apps: [kept], tombstones: [tombstoneOf(gone)], epochConfirmed: false },
       before
     )
     assert.isEmpty(deleted(cluster.converge(projectsOf(restored).get(namespace)!)))

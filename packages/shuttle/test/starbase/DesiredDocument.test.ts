@@ -99,7 +99,12 @@ describe("accept", () => {
   it("holds every tombstone back after a change of epoch until it is confirmed (INV-DOC-4)", () => {
     const app = desiredApp()
     const held = taken(null, fullState({ n: 7, apps: [app] }))
-    const restored = { epoch: "00000002", n: 1, tombstones: [tombstoneOf(app)] }
+    const restored = {
+      epoch: "00000002",
+      n: 1,
+      tombstones: [tombstoneOf(app)],
+      epochConfirmed: false
+    }
     const unconfirmed = taken(held, fullState(restored))
     assert.strictEqual(unconfirmed.pruneHold, "EpochUnconfirmed")
     assert.strictEqual(unconfirmed.admitted.size, 0)
@@ -110,6 +115,14 @@ describe("accept", () => {
     assert.strictEqual(confirmed.admitted.size, 1)
     const after = taken(confirmed, fullState({ ...restored, n: 4 }))
     assert.strictEqual(after.pruneHold, null)
+  })
+
+  it("holds every tombstone back under an unconfirmed epoch, also when nothing is held before it (INV-DOC-4)", () => {
+    const unconfirmed = fullState({ n: 1, tombstones: [tombstoneOf(desiredApp())], epochConfirmed: false })
+    const held = taken(null, unconfirmed)
+    assert.strictEqual(held.pruneHold, "EpochUnconfirmed")
+    assert.strictEqual(held.admitted.size, 0)
+    assert.strictEqual(taken(held, { ...unconfirmed, epochConfirmed: true }).admitted.size, 1)
   })
 
   it("holds back more new tombstones than the limit, admits them once confirmed, and keeps them so (INV-DOC-5)", () => {

@@ -54,7 +54,11 @@ describe("LastGoodState", () => {
   it.live("keeps what is held back held back across restarts", () =>
     inFolder((folder) =>
       Effect.gen(function* () {
-        const restored = fullState({ epoch: "00000009", tombstones: document.tombstones })
+        const restored = fullState({
+          epoch: "00000009",
+          tombstones: document.tombstones,
+          epochConfirmed: false
+        })
         const held = Result.getOrThrow(accept(document, restored, clusterId, ShuttleConfig.defaults))
         assert.strictEqual(held.pruneHold, "EpochUnconfirmed")
         yield* Effect.flatMap(storage(folder), (state) => state.save(held))

@@ -3,6 +3,7 @@ import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { CurrentPrincipal } from "@starform/domain/model/Principal"
 import { ClusterRpcs, type EntityType } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
+import { freshEpoch } from "../desired/FreshEpoch.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { inspect, readJournal } from "../entities/EntityModels.ts"
 import { Journal } from "../journal/Journal.ts"
@@ -52,6 +53,35 @@ export const layerNoDeps = ClusterRpcs.toLayer(
         yield* entities
           .cluster(clusterId, (cluster) => cluster.ConfirmMassPrune({ requestId, principal }))
           .pipe(Effect.catchTag("Superseded", Effect.die))
+        return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
+      }),
+
+      RenewEpoch: Effect.fnUntraced(function* ({ requestId, clusterId }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "renew an epoch")
+        const epoch = yield* freshEpoch
+        yield* entities
+          .cluster(clusterId, (cluster) => cluster.RenewEpoch({ requestId, principal, epoch }))
+          .pipe(
+            Effect.catchTags({
+              Superseded: Effect.die,
+              NotFound: () => Effect.fail(new NotFound({ kind: "cluster", name: clusterId }))
+            })
+          )
+        return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
+      }),
+
+      ConfirmEpoch: Effect.fnUntraced(function* ({ requestId, clusterId, epoch }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "confirm an epoch")
+        yield* entities
+          .cluster(clusterId, (cluster) => cluster.ConfirmEpoch({ requestId, principal, epoch }))
+          .pipe(
+            Effect.catchTags({
+              Superseded: Effect.die,
+              NotFound: () => Effect.fail(new NotFound({ kind: "cluster", name: clusterId }))
+            })
+          )
         return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
       }),
 

@@ -70,7 +70,7 @@ export const render = Effect.fnUntraced(function* (
     clusterConfig,
     tombstones,
     massPruneConfirmed: answer.massPruneConfirmed,
-    epochConfirmed: true
+    epochConfirmed: answer.epochConfirmed
   }
   if (answer._tag === "Full") {
     const apps = yield* Effect.forEach(answer.entries, (entry) => open(vault, entry))

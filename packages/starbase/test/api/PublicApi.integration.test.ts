@@ -4,7 +4,8 @@ import { assert, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { DeployId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
+import { ClusterId, DeployId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
+import * as Revision from "@starform/domain/ids/Revision"
 import { EnvironmentName, ProcessName, Slug, VariableName } from "@starform/domain/ids/Slug"
 import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
 import type { StarformClient } from "@starform/domain/protocol/StarformClient"
@@ -132,6 +133,30 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       assert.strictEqual(confirmed.revision, cluster.revision, "nothing waits for it, so nothing changes")
       const unasked = yield* Effect.flip((yield* owner).ConfirmMassPrune(confirmation))
       assert.strictEqual(unasked._tag, "Forbidden")
+    })
+  )
+
+  it.effect("renews and confirms the epoch of a cluster, for operators only", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const before = yield* client.GetCluster({ clusterId })
+      assert.isTrue(before.epochConfirmed)
+      const renewal = { requestId: requestId(), clusterId }
+      const renewed = yield* client.RenewEpoch(renewal)
+      const [past, epoch] = [before, renewed].map(({ revision }) => Revision.parse(revision).epoch)
+      assert.notStrictEqual(epoch, past)
+      assert.isFalse(renewed.epochConfirmed)
+      assert.strictEqual((yield* client.RenewEpoch(renewal)).revision, renewed.revision)
+      const late = client.ConfirmEpoch({ requestId: requestId(), clusterId, epoch: past! })
+      assert.strictEqual((yield* Effect.flip(late))._tag, "InvalidInput")
+      const confirmation = { requestId: requestId(), clusterId, epoch: epoch! }
+      assert.isTrue((yield* client.ConfirmEpoch(confirmation)).epochConfirmed)
+      const unknown = ClusterId.make("0198c0de-0000-7000-8000-0000000000ff")
+      const nowhere = yield* Effect.flip(client.RenewEpoch({ ...renewal, clusterId: unknown }))
+      assert.deepInclude(nowhere, { _tag: "NotFound", name: unknown })
+      const other = yield* owner
+      assert.strictEqual((yield* Effect.flip(other.RenewEpoch(renewal)))._tag, "Forbidden")
+      assert.strictEqual((yield* Effect.flip(other.ConfirmEpoch(confirmation)))._tag, "Forbidden")
     })
   )
 

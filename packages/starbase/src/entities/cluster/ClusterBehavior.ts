@@ -10,16 +10,21 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import { freshEpoch } from "../../desired/FreshEpoch.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
 import { type ClusterEvent, type ClusterState, revisionOf } from "./ClusterState.ts"
-import { answer, isAhead, isNewer } from "./DesiredAnswer.ts"
+import { answer, isNewer, isUnheardOf } from "./DesiredAnswer.ts"
 
 interface Command {
   readonly requestId: string
   readonly principal: Principal
+}
+
+interface Renewal extends Command {
+  readonly epoch: string
 }
 
 const make = Effect.gen(function* () {
@@ -45,6 +50,17 @@ const make = Effect.gen(function* () {
       })
     })
 
+  const renewEpoch = Effect.fnUntraced(function* ({ payload }: { readonly payload: Renewal }) {
+    const { requestId, principal, epoch } = payload
+    yield* cluster.execute({
+      requestId,
+      principal,
+      payload: { requestId, principal },
+      reply: Schema.Void,
+      decide: (state) => Decisions.renewEpoch(state, { epoch })
+    })
+  })
+
   const isPermitted = (state: ClusterState, agentTokenHash: string) =>
     state.registration !== null && state.registration.agentTokenHash === agentTokenHash
 
@@ -57,6 +73,21 @@ const make = Effect.gen(function* () {
       agent = { revision, seenAtMs }
     })
 
+  /** INV-CLU-7, INV-CLU-8. The journal may know what this memory does not; what neither knows is another history's. */
+  const settleHistory = Effect.fnUntraced(function* (agentTokenHash: string, known: Revision) {
+    const now = yield* cluster.reload
+    if (!now.epochConfirmed || !isUnheardOf(now, known)) return
+    const epoch = yield* freshEpoch
+    yield* cluster.observe({
+      origin: "restored",
+      principal: { _tag: "Agent", clusterId: ClusterId.make(entityId) },
+      decide: (state) => Result.succeed(Decisions.renewForAgent(state, { agentTokenHash, known, epoch }))
+    })
+    yield* Effect.logWarning(
+      `Cluster ${entityId}: its agent holds ${known}, which was never given here; see docs/runbooks/restored-database.md`
+    )
+  })
+
   const awaitDesired = Effect.fnUntraced(function* (pull: {
     readonly agentTokenHash: string
     readonly known: Revision | null
@@ -65,7 +96,9 @@ const make = Effect.gen(function* () {
   }) {
     const first = yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, pull.agentTokenHash))
     yield* sawAgent(pull.known)
-    if (isAhead(first, pull.known)) yield* cluster.reload
+    if (pull.known !== null && isUnheardOf(first, pull.known)) {
+      yield* settleHistory(pull.agentTokenHash, pull.known)
+    }
     const state = yield* cluster.awaitState(
       (now) => isNewer(now, pull.known) || !isPermitted(now, pull.agentTokenHash),
       Duration.millis(pull.waitMs)
@@ -79,6 +112,8 @@ const make = Effect.gen(function* () {
     PutDesired: decide(Decisions.putDesired),
     RemoveDesired: decide(Decisions.removeDesired),
     ConfirmMassPrune: decide((state) => Result.succeed(Decisions.confirmMassPrune(state))),
+    RenewEpoch: renewEpoch,
+    ConfirmEpoch: decide(Decisions.confirmEpoch),
 
     Report: Effect.fnUntraced(function* ({ payload: { agentTokenHash, report } }) {
       yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, agentTokenHash))
@@ -104,6 +139,7 @@ const make = Effect.gen(function* () {
           name: state.registration!.name,
           region: state.registration!.region,
           revision: revisionOf(state),
+          epochConfirmed: state.epochConfirmed,
           apps: Object.keys(state.entries).length,
           tombstones: Object.keys(state.tombstones).length,
           agentRevision: agent?.revision ?? null,

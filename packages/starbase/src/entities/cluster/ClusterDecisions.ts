@@ -2,6 +2,7 @@
 import { Superseded } from "@starform/domain/errors/DeployErrors"
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
+import type { Revision } from "@starform/domain/ids/Revision"
 import type { ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
 import * as Result from "effect/Result"
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
@@ -14,6 +15,7 @@ import {
   isMassPruneConfirmed,
   type Registration
 } from "./ClusterState.ts"
+import { isUnheardOf } from "./DesiredAnswer.ts"
 
 type Outcome<Reply, Rejection> = Result.Result<Decision<ClusterState, ClusterEvent, Reply>, Rejection>
 
@@ -133,3 +135,47 @@ export const confirmMassPrune = (state: ClusterState): Decision<ClusterState, Cl
   Object.keys(state.tombstones).length === 0 || isMassPruneConfirmed(state)
     ? nothing
     : { events: [{ _tag: "MassPruneConfirmed", n: state.n + 1 }], reply: () => undefined }
+
+const renewed = (state: ClusterState, epoch: string): Decision<ClusterState, ClusterEvent, void> =>
+  epoch === state.epoch || state.pastEpochs.includes(epoch)
+    ? nothing
+    : { events: [{ _tag: "EpochRenewed", epoch }], reply: () => undefined }
+
+/** An operator says that the database was restored. `epoch` is random; one that was given before is not given again. */
+export const renewEpoch = (
+  state: ClusterState,
+  command: { readonly epoch: string }
+): Outcome<void, NotFound> =>
+  state.registration === null
+    ? Result.fail(new NotFound({ kind: "cluster", name: "" }))
+    : Result.succeed(renewed(state, command.epoch))
+
+/**
+ * What an agent holds is not of this history, so the database was restored. An epoch that waits for an operator is not
+ * renewed again: no agent can make the journal grow without one (INV-CLU-8).
+ */
+export const renewForAgent = (
+  state: ClusterState,
+  pull: { readonly agentTokenHash: string; readonly known: Revision | null; readonly epoch: string }
+): Decision<ClusterState, ClusterEvent, void> =>
+  state.registration?.agentTokenHash === pull.agentTokenHash &&
+  state.epochConfirmed &&
+  isUnheardOf(state, pull.known)
+    ? renewed(state, pull.epoch)
+    : nothing
+
+/** Lets the agent prune in this epoch. A change of the document: parked pulls end. */
+export const confirmEpoch = (
+  state: ClusterState,
+  command: { readonly epoch: string }
+): Outcome<void, InvalidInput | NotFound> => {
+  if (state.registration === null) return Result.fail(new NotFound({ kind: "cluster", name: "" }))
+  if (command.epoch !== state.epoch) {
+    return Result.fail(new InvalidInput({ field: "epoch", problem: `the cluster's is ${state.epoch} now` }))
+  }
+  return Result.succeed(
+    state.epochConfirmed
+      ? nothing
+      : { events: [{ _tag: "EpochConfirmed", n: state.n + 1 }], reply: () => undefined }
+  )
+}

@@ -45,6 +45,20 @@ const RemoveDesired = Rpc.make("RemoveDesired", {
 
 const ConfirmMassPrune = Rpc.make("ConfirmMassPrune", { payload: mutation, success: Schema.Void, error })
 
+/** `epoch` is random and no part of what makes two requests the same; a repeat may bring another one. */
+const RenewEpoch = Rpc.make("RenewEpoch", {
+  payload: { ...mutation, epoch: Schema.String },
+  success: Schema.Void,
+  error
+})
+
+/** `InvalidInput` unless `epoch` is the present one. */
+const ConfirmEpoch = Rpc.make("ConfirmEpoch", {
+  payload: { ...mutation, epoch: Schema.String },
+  success: Schema.Void,
+  error
+})
+
 /** The agent's report; `agentTokenHash` is the hash of the credential that it came with. */
 const Report = Rpc.make("Report", {
   payload: { agentTokenHash: Schema.String, report: Schema.toType(StatusReport) },
@@ -74,6 +88,8 @@ export const ClusterEntity = Entity.make("Cluster", [
   PutDesired.annotateMerge(mutationAnnotations),
   RemoveDesired.annotateMerge(mutationAnnotations),
   ConfirmMassPrune.annotateMerge(mutationAnnotations),
+  RenewEpoch.annotateMerge(mutationAnnotations),
+  ConfirmEpoch.annotateMerge(mutationAnnotations),
   Report.annotateMerge(mutationAnnotations),
   AwaitDesired.annotateMerge(waitingAnnotations),
   GetCluster,

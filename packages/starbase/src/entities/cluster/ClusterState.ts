@@ -32,13 +32,17 @@ const Observed = Schema.toType(ObservedApp)
 export const ClusterState = Schema.Struct({
   registration: Schema.NullOr(Registration),
   epoch: Schema.String,
+  /** Whether the agent may prune under this epoch; the first one of a cluster is confirmed (INV-CLU-8). */
+  epochConfirmed: Schema.Boolean,
+  /** Epochs that were renewed: an agent that names one of them is late, not of another history. */
+  pastEpochs: Schema.Array(Schema.String),
   n: Schema.Int,
   lbSizeUnits: Schema.Int,
   entries: Schema.Record(Schema.String, NumberedEntry),
   tombstones: Schema.Record(Schema.String, NumberedTombstone),
   /** Highest ordinal ever written per app; never forgotten (INV-CLU-2). */
   fences: Schema.Record(Schema.String, Schema.Int),
-  /** A base below this number misses a cleared tombstone (INV-CLU-4). */
+  /** A base below this number misses a cleared tombstone, or was never given in this epoch (INV-CLU-4). */
   deltaFloor: Schema.Int,
   observed: Schema.Record(Schema.String, Observed),
   /** Highest number whose tombstones an operator allowed to exceed the agent's prune limit. */
@@ -54,6 +58,8 @@ export const ClusterEvent = Schema.TaggedUnion({
   TombstoneCleared: { appId: AppId, n: Schema.Int },
   AppObserved: { observed: Observed },
   MassPruneConfirmed: { n: Schema.Int },
+  EpochRenewed: { epoch: Schema.String },
+  EpochConfirmed: { n: Schema.Int },
   /** A removal of an app that is not here: later writes below it are late all the same. */
   FenceRaised: { appId: AppId, ordinal: Schema.Int }
 })
@@ -62,6 +68,8 @@ export type ClusterEvent = typeof ClusterEvent.Type
 export const initial = (): ClusterState => ({
   registration: null,
   epoch: "00000000",
+  epochConfirmed: true,
+  pastEpochs: [],
   n: 0,
   lbSizeUnits: 1,
   entries: {},
@@ -128,6 +136,17 @@ export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState =
       return { ...state, observed: { ...state.observed, [event.observed.appId]: event.observed } }
     case "MassPruneConfirmed":
       return { ...state, n: event.n, massPruneConfirmedAt: event.n }
+    case "EpochRenewed":
+      return {
+        ...state,
+        epoch: event.epoch,
+        epochConfirmed: false,
+        pastEpochs: [...state.pastEpochs, state.epoch],
+        deltaFloor: state.n,
+        massPruneConfirmedAt: 0
+      }
+    case "EpochConfirmed":
+      return { ...state, n: event.n, epochConfirmed: true }
     case "FenceRaised":
       return { ...state, fences: { ...state.fences, [event.appId]: event.ordinal } }
   }

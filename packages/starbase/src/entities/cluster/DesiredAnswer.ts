@@ -10,7 +10,8 @@ const shared = {
   /** All entries at `revision`, for the hash of the document. */
   entries: Schema.Array(DesiredEntry),
   tombstones: Schema.Array(NumberedTombstone),
-  massPruneConfirmed: Schema.Boolean
+  massPruneConfirmed: Schema.Boolean,
+  epochConfirmed: Schema.Boolean
 }
 
 export const DesiredAnswer = Schema.TaggedUnion({
@@ -21,14 +22,15 @@ export const DesiredAnswer = Schema.TaggedUnion({
 })
 export type DesiredAnswer = typeof DesiredAnswer.Type
 
-/** Whether a document newer than `known` exists. A number above ours is not newer: see INV-CLU-7. */
+/** Whether a document newer than `known` exists. What is not of this history is not newer: see INV-CLU-7. */
 export const isNewer = (state: ClusterState, known: Revision.Revision | null): boolean =>
   known === null || known !== revisionOf(state)
 
-export const isAhead = (state: ClusterState, known: Revision.Revision | null): boolean => {
+/** Whether `known` is of another history than this one: a number or an epoch that was never given here. */
+export const isUnheardOf = (state: ClusterState, known: Revision.Revision | null): boolean => {
   if (known === null) return false
   const { epoch, n } = Revision.parse(known)
-  return epoch === state.epoch && n > state.n
+  return epoch === state.epoch ? n > state.n : !state.pastEpochs.includes(epoch)
 }
 
 const byAppId = <A extends { readonly appId: string }>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
@@ -47,7 +49,8 @@ export const answer = (
     lbSizeUnits: state.lbSizeUnits,
     entries: byAppId(numbered.map(({ entry }) => entry)),
     tombstones: byAppId(Object.values(state.tombstones)),
-    massPruneConfirmed: isMassPruneConfirmed(state)
+    massPruneConfirmed: isMassPruneConfirmed(state),
+    epochConfirmed: state.epochConfirmed
   }
   if (known === null || !allowDelta) return { _tag: "Full", ...whole }
   const base = Revision.parse(known)

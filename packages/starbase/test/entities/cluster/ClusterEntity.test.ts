@@ -40,6 +40,11 @@ const filled = (cluster: Client) => Effect.andThen(registered(cluster), put(clus
 
 const emptied = (cluster: Client) => Effect.andThen(filled(cluster), remove(cluster, 1, 2))
 
+const renewal = "1a1b1c1d"
+
+const renewed = (cluster: Client) =>
+  Effect.andThen(emptied(cluster), cluster.RenewEpoch({ ...request("renew"), epoch: renewal }))
+
 const messages: ReadonlyArray<Message<Client>> = [
   {
     name: "RegisterCluster",
@@ -66,6 +71,19 @@ const messages: ReadonlyArray<Message<Client>> = [
     send: (cluster, id) => cluster.ConfirmMassPrune(request(id)),
     sendOther: (cluster, id) =>
       cluster.ConfirmMassPrune({ ...request(id), principal: { _tag: "System", part: "test" } })
+  },
+  {
+    name: "RenewEpoch",
+    prepare: filled,
+    send: (cluster, id) => cluster.RenewEpoch({ ...request(id), epoch: renewal }),
+    sendOther: (cluster, id) =>
+      cluster.RenewEpoch({ ...request(id), epoch: renewal, principal: { _tag: "System", part: "test" } })
+  },
+  {
+    name: "ConfirmEpoch",
+    prepare: renewed,
+    send: (cluster, id) => cluster.ConfirmEpoch({ ...request(id), epoch: renewal }),
+    sendOther: (cluster, id) => cluster.ConfirmEpoch({ ...request(id), epoch })
   }
 ]
 
@@ -240,19 +258,103 @@ describe("AwaitDesired", () => {
   )
 })
 
+/** The port to the vault, so that what an agent reads can be told. */
+const vault = Vault.of({
+  seal: () => Effect.succeed({ keyId: "k1", sealed: "word" }),
+  open: (_, { sealed }) => Effect.succeed(Redacted.make(`opened ${sealed}`))
+})
+
+const rendered = (answer: DesiredAnswer) => {
+  if (answer._tag === "Unchanged") throw new Error("nothing to render")
+  return render(vault, clusterId, answer)
+}
+
+describe("an epoch", () => {
+  const pruned = (answer: DesiredAnswer) =>
+    answer._tag === "Unchanged" ? [] : answer.tombstones.map(({ appId }) => appId)
+
+  it.effect("INV-CLU-8 is renewed once for an agent that holds what was never given here", () =>
+    Effect.gen(function* () {
+      const cluster = yield* open
+      yield* emptied(cluster)
+      assert.isTrue((yield* cluster.GetCluster()).epochConfirmed)
+      const lost = Revision.format({ epoch, n: 7 })
+      const answer = yield* pull(cluster, lost)
+      assert.isTrue(answer._tag === "Full" && !answer.epochConfirmed)
+      assert.deepStrictEqual(pruned(answer), [Specimens.appId(1)])
+      assert.notStrictEqual(Revision.parse(answer.revision).epoch, epoch)
+      assert.strictEqual((yield* pull(cluster, lost)).revision, answer.revision)
+      const ahead = Revision.format({ epoch: Revision.parse(answer.revision).epoch, n: 99 })
+      assert.strictEqual((yield* pull(cluster, ahead)).revision, answer.revision)
+      const elsewhere = Revision.format({ epoch: "ffffffff", n: 1 })
+      assert.strictEqual((yield* pull(cluster, elsewhere)).revision, answer.revision)
+      const restarted = yield* open
+      assert.strictEqual((yield* pull(restarted, lost)).revision, answer.revision)
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("INV-CLU-8 is renewed for an agent of an epoch that is not of this history", () =>
+    Effect.gen(function* () {
+      const cluster = yield* open
+      yield* filled(cluster)
+      const answer = yield* pull(cluster, Revision.format({ epoch: "ffffffff", n: 1 }))
+      assert.isTrue(answer._tag === "Full" && !answer.epochConfirmed)
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("INV-CLU-8 is not renewed for whoever has not the agent's credential", () =>
+    Effect.gen(function* () {
+      const cluster = yield* open
+      yield* filled(cluster)
+      const stranger = pull(cluster, Revision.format({ epoch, n: 7 }), { hash: "f".repeat(64) })
+      assert.strictEqual((yield* Effect.flip(stranger))._tag, "Unauthenticated")
+      assert.strictEqual((yield* cluster.GetCluster()).revision, `${epoch}-1`)
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("ends a parked pull with the whole when it is renewed, and with its confirmation", () =>
+    Effect.gen(function* () {
+      const cluster = yield* open
+      yield* emptied(cluster)
+      const parked = yield* Effect.forkChild(pull(cluster, Revision.format({ epoch, n: 2 })), {
+        startImmediately: true
+      })
+      yield* cluster.RenewEpoch({ ...request("renew"), epoch: renewal })
+      const answer = yield* Fiber.join(parked)
+      assert.isTrue(answer._tag === "Full" && !answer.epochConfirmed)
+      const waiting = yield* Effect.forkChild(pull(cluster, answer.revision), { startImmediately: true })
+      yield* cluster.ConfirmEpoch({ ...request("confirm"), epoch: renewal })
+      const confirmed = yield* Fiber.join(waiting)
+      assert.isTrue(confirmed._tag === "Delta" && confirmed.epochConfirmed)
+      assert.deepStrictEqual(pruned(confirmed), [Specimens.appId(1)])
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("INV-CLU-7 that another owner renewed is read from the journal when the agent names it", () =>
+    Effect.gen(function* () {
+      const [stale, fresh] = [yield* open, yield* open]
+      yield* filled(stale)
+      yield* fresh.RenewEpoch({ ...request("renew"), epoch: renewal })
+      const known = Revision.format({ epoch: renewal, n: 1 })
+      const parked = yield* Effect.forkChild(pull(stale, known), { startImmediately: true })
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(parked), { _tag: "Unchanged", revision: known })
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+
+  it.effect("is confirmed in the body of a pull when it is in the cluster", () =>
+    Effect.gen(function* () {
+      const cluster = yield* open
+      yield* renewed(cluster)
+      assert.isFalse((yield* rendered(yield* pull(cluster, null))).epochConfirmed)
+      yield* cluster.ConfirmEpoch({ ...request("confirm"), epoch: renewal })
+      assert.isTrue((yield* rendered(yield* pull(cluster, null))).epochConfirmed)
+    }).pipe(Effect.scoped, Effect.provide(services))
+  )
+})
+
 describe("render", () => {
   const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
-
-  /** The port to the vault, so that what an agent reads can be told. */
-  const vault = Vault.of({
-    seal: () => Effect.succeed({ keyId: "k1", sealed: "word" }),
-    open: (_, { sealed }) => Effect.succeed(Redacted.make(`opened ${sealed}`))
-  })
-
-  const rendered = (answer: DesiredAnswer) => {
-    if (answer._tag === "Unchanged") throw new Error("nothing to render")
-    return render(vault, clusterId, answer)
-  }
 
   it.effect("INV-CLU-4 gives a delta the hash of the document that an agent has after it", () =>
     Effect.gen(function* () {

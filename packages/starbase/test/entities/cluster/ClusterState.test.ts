@@ -6,7 +6,7 @@ import { Slug } from "@starform/domain/ids/Slug"
 import type { DesiredEntry } from "@starform/starbase/desired/DesiredEntry"
 import * as Decisions from "@starform/starbase/entities/cluster/ClusterDecisions"
 import * as Cluster from "@starform/starbase/entities/cluster/ClusterState"
-import { answer, type DesiredAnswer } from "@starform/starbase/entities/cluster/DesiredAnswer"
+import { answer, type DesiredAnswer, isUnheardOf } from "@starform/starbase/entities/cluster/DesiredAnswer"
 import type { Decision } from "@starform/starbase/journal/JournaledEntity"
 import * as Specimens from "../Specimens.ts"
 
@@ -24,6 +24,8 @@ const phases = ["progressing", "available", "failed", "absent"] as const
 
 const seen = fc.record({ app, phase: fc.constantFrom(...phases), isLate: fc.boolean() })
 
+const renewals = fc.nat({ max: 0xffff }).map((n) => n.toString(16).padStart(8, "e"))
+
 const step = fc.oneof(
   {
     weight: 4,
@@ -35,6 +37,17 @@ const step = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("report" as const), apps: fc.array(seen, { maxLength: 5 }) })
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("confirm" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("renew" as const), epoch: renewals }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("confirmEpoch" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("pull" as const),
+      isForeign: fc.boolean(),
+      beyond: fc.integer({ min: -2, max: 2 }),
+      epoch: renewals
+    })
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("register" as const), token: fc.nat({ max: 2 }) }) }
 )
 type Step = typeof step extends fc.Arbitrary<infer A> ? A : never
@@ -49,6 +62,13 @@ const reportOf = (state: Cluster.ClusterState, step: Extract<Step, { kind: "repo
     return Specimens.observed({ appId, ordinal: isLate ? present - 1 : present }, phase)
   })
 })
+
+/** What the agent says that it holds, so far from what the cluster is at. */
+const knownIn = (state: Cluster.ClusterState, step: Extract<Step, { kind: "pull" }>) =>
+  Revision.format({
+    epoch: step.isForeign ? "ffffffff" : state.epoch,
+    n: Math.max(0, state.n + step.beyond)
+  })
 
 type Outcome = Result.Result<Decision<Cluster.ClusterState, Cluster.ClusterEvent, void>, unknown>
 
@@ -66,6 +86,18 @@ const decide = (state: Cluster.ClusterState, step: Step): Outcome => {
       return Result.succeed(Decisions.report(state, reportOf(state, step)))
     case "confirm":
       return Result.succeed(Decisions.confirmMassPrune(state))
+    case "renew":
+      return Decisions.renewEpoch(state, { epoch: step.epoch })
+    case "confirmEpoch":
+      return Decisions.confirmEpoch(state, { epoch: state.epoch })
+    case "pull":
+      return Result.succeed(
+        Decisions.renewForAgent(state, {
+          agentTokenHash: state.registration?.agentTokenHash ?? "",
+          known: knownIn(state, step),
+          epoch: step.epoch
+        })
+      )
     case "register":
       return Decisions.register(state, {
         epoch: "0a0b0c0d",
@@ -122,11 +154,16 @@ const applied = (base: Document, delta: Extract<DesiredAnswer, { readonly _tag: 
 }
 
 describe("every sequence of messages", () => {
-  it("INV-CLU-1 grows the revision by one for each change of the document, and by nothing else", () => {
+  it("INV-CLU-1 grows the number by one for each change of the document in its epoch, and by nothing else", () => {
     atEach(({ before, events }) => {
       let state = before
       for (const event of events) {
         const next = Cluster.evolve(state, event)
+        if (event._tag === "EpochRenewed") {
+          assert.strictEqual(next.n, state.n)
+          state = next
+          continue
+        }
         const { revision: _, ...was } = whole(state)
         const { revision: __, ...is } = whole(next)
         const isChange = JSON.stringify(was) !== JSON.stringify(is)
@@ -173,7 +210,12 @@ describe("every sequence of messages", () => {
 
   it("INV-CLU-4 gives a delta from the revision before, unless a tombstone was cleared since", () => {
     atEach(({ before, after, events }) => {
-      if (after.n === before.n || events.some(({ _tag }) => _tag === "TombstoneCleared")) return
+      if (
+        after.n === before.n ||
+        after.epoch !== before.epoch ||
+        events.some(({ _tag }) => _tag === "TombstoneCleared")
+      )
+        return
       assert.strictEqual(answer(after, Cluster.revisionOf(before), true)._tag, "Delta")
     })
   })
@@ -216,6 +258,48 @@ describe("every sequence of messages", () => {
     })
   })
 
+  it("INV-CLU-8 has a new epoch unconfirmed, with every entry and tombstone, until an operator confirms it", () => {
+    always((moments) => {
+      const given = new Set([registered.epoch])
+      for (const { step, before, after } of moments) {
+        if (after.epoch !== before.epoch) {
+          assert.isFalse(given.has(after.epoch), "an epoch is given once")
+          assert.isFalse(after.epochConfirmed)
+          assert.deepStrictEqual(after.entries, before.entries)
+          assert.deepStrictEqual(after.tombstones, before.tombstones)
+          assert.isFalse(whole(after).massPruneConfirmed, "nobody has looked at these tombstones yet")
+          given.add(after.epoch)
+        } else if (after.epochConfirmed !== before.epochConfirmed) {
+          assert.strictEqual(step.kind, "confirmEpoch")
+          assert.isAbove(after.n, before.n)
+        }
+        assert.strictEqual(whole(after).epochConfirmed, after.epochConfirmed)
+      }
+    })
+  })
+
+  it("INV-CLU-8 renews for an agent that holds what was never given, and not again before a confirmation", () => {
+    atEach(({ step, before, after }) => {
+      if (step.kind !== "pull") return
+      const isStrange = step.isForeign || step.beyond > 0
+      const isNew = !before.pastEpochs.includes(step.epoch) && step.epoch !== before.epoch
+      assert.strictEqual(after.epoch !== before.epoch, before.epochConfirmed && isStrange && isNew)
+      if (!before.epochConfirmed) assert.strictEqual(after, before)
+    })
+  })
+
+  it("INV-CLU-8 answers what was given before a renewal with the whole, and renews for it no more", () => {
+    always((moments) => {
+      const last = moments.at(-1)?.after ?? registered
+      for (const { after } of moments) {
+        if (after.epoch === last.epoch) continue
+        const known = Cluster.revisionOf(after)
+        assert.strictEqual(answer(last, known, true)._tag, "Full")
+        assert.isFalse(isUnheardOf(last, known))
+      }
+    })
+  })
+
   it("changes nothing when the same message comes twice in a row", () => {
     atEach(({ step, after }) => {
       if (step.kind === "report") return
@@ -232,6 +316,16 @@ describe("every sequence of messages", () => {
         JSON.parse(JSON.stringify(Schema.encodeSync(codec)(events)))
       )
       assert.deepStrictEqual(stored.reduce(Cluster.evolve, registered), moments.at(-1)?.after ?? registered)
+    })
+  })
+})
+
+describe("confirmEpoch", () => {
+  it("refuses an epoch that is not the present one, and says which is", () => {
+    const outcome = Decisions.confirmEpoch(registered, { epoch: "ffffffff" })
+    assert.deepInclude(Result.getOrThrow(Result.flip(outcome)), {
+      _tag: "InvalidInput",
+      problem: "the cluster's is 0a0b0c0d now"
     })
   })
 })

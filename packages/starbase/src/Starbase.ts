@@ -24,12 +24,14 @@ import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
 import * as BranchMover from "./git/BranchMover.ts"
 import * as BranchSettlement from "./git/BranchSettlement.ts"
+import * as BundleIndex from "./git/BundleIndex.ts"
 import * as DeployFollower from "./git/DeployFollower.ts"
 import * as GitConfig from "./git/GitConfig.ts"
 import * as GitHooks from "./git/GitHooks.ts"
 import * as GitHttp from "./git/GitHttp.ts"
 import * as GitRepositories from "./git/GitRepositories.ts"
 import * as PushSession from "./git/PushSession.ts"
+import * as RepositoryBundles from "./git/RepositoryBundles.ts"
 import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
@@ -77,6 +79,8 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
   Layer.provideMerge(PushSession.layerNoDeps),
   Layer.provideMerge(Layer.mergeAll(BranchSettlement.layerNoDeps, DeployFollower.layerNoDeps)),
   Layer.provideMerge(GitRepositories.layerNoDeps),
+  Layer.provideMerge(RepositoryBundles.layerNoDeps),
+  Layer.provideMerge(BundleIndex.layerPostgres),
   Layer.provideMerge(GitConfig.layer)
 )
 

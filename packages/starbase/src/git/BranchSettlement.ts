@@ -12,7 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import { EntityClients } from "../entities/EntityClients.ts"
 import type { GitFailed } from "./GitProcess.ts"
-import { GitRepositories, type RepositoryName } from "./GitRepositories.ts"
+import { GitRepositories } from "./GitRepositories.ts"
+import type { RepositoryName } from "./RepositoryName.ts"
 
 export interface DeployedBranch {
   readonly appId: AppId

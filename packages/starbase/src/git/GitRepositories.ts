@@ -1,24 +1,21 @@
-/** Bare repositories, made when they are first pushed to. */
+/** Bare repositories: made when they are first pushed to, restored from their bundle when they are lost. */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { CommitSha } from "@starform/domain/ids/Digest"
-import type { DeployId, ProjectId } from "@starform/domain/ids/Ids"
-import type { Slug } from "@starform/domain/ids/Slug"
+import type { DeployId } from "@starform/domain/ids/Ids"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { GitConfig } from "./GitConfig.ts"
 import * as GitProcess from "./GitProcess.ts"
+import { RepositoryBundles } from "./RepositoryBundles.ts"
+import { pathIn, type RepositoryName } from "./RepositoryName.ts"
 import * as TreeSurvey from "./TreeSurvey.ts"
-
-export interface RepositoryName {
-  readonly projectId: ProjectId
-  readonly service: Slug
-}
 
 export class GitRepositories extends Context.Service<
   GitRepositories,
@@ -26,7 +23,7 @@ export class GitRepositories extends Context.Service<
     /** Root of all repositories, and the path of one below it. */
     readonly root: string
     readonly pathOf: (name: RepositoryName) => string
-    /** Makes it when it is not there, and brings its configuration up to date. */
+    /** Restores or makes it when it is not there, and brings its configuration up to date. */
     readonly ensure: (name: RepositoryName) => Effect.Effect<void, GitProcess.GitFailed>
     /** Keeps a commit for a deploy, whatever becomes of its branch. */
     readonly keep: (
@@ -56,6 +53,8 @@ export class GitRepositories extends Context.Service<
   }
 >()("@starform/starbase/git/GitRepositories") {}
 
+const isGitFailed = Schema.is(GitProcess.GitFailed)
+
 const hookProgram = fileURLToPath(new URL("./hooks/procReceive.mjs", import.meta.url))
 
 /** Every ref that is not hidden is handed to the hook. Refs stand for themselves: there is no push of all or nothing. */
@@ -81,20 +80,30 @@ export const layerNoDeps = Layer.effect(
     const spawner = yield* ChildProcessSpawner
     const root = settings.directory
     const env = GitProcess.environment(settings.searchPath, root)
+    const bundles = yield* RepositoryBundles
     const ready = new Set<string>()
-    const turn = Semaphore.makeUnsafe(1)
+    const turns = new Map<string, Semaphore.Semaphore>()
 
-    const pathOf = ({ projectId, service }: RepositoryName) => join(root, projectId, `${service}.git`)
+    const pathOf = (name: RepositoryName) => pathIn(root, name)
+    const turnOf = (path: string): Semaphore.Semaphore => {
+      const turn = turns.get(path) ?? Semaphore.makeUnsafe(1)
+      turns.set(path, turn)
+      return turn
+    }
     const git = (name: RepositoryName, ...args: ReadonlyArray<string>) =>
       GitProcess.run(pathOf(name), env, args).pipe(Effect.provideService(ChildProcessSpawner, spawner))
     const stream = (name: RepositoryName, ...args: ReadonlyArray<string>) =>
       GitProcess.stream(pathOf(name), env, args).pipe(Stream.provideService(ChildProcessSpawner, spawner))
-    const fileFailed = (error: { readonly message: string }) =>
-      Effect.fail(new GitProcess.GitFailed({ command: "init", output: error.message }))
+    const failedTo = (command: string) => (error: { readonly message: string }) =>
+      isGitFailed(error) ? error : new GitProcess.GitFailed({ command, output: error.message })
+    const isThere = (name: RepositoryName) => fs.exists(join(pathOf(name), "HEAD"))
 
     const make = Effect.fnUntraced(function* (name: RepositoryName) {
       const path = pathOf(name)
-      if (!(yield* fs.exists(join(path, "HEAD")))) {
+      const isWhole =
+        (yield* isThere(name)) ||
+        (yield* Effect.interruptible(bundles.restore(name)).pipe(Effect.mapError(failedTo("restore"))))
+      if (!isWhole) {
         yield* fs.makeDirectory(path, { recursive: true, mode: 0o700 })
         yield* git(name, "init", "--quiet", "--bare", "--initial-branch=main")
       }
@@ -108,17 +117,28 @@ export const layerNoDeps = Layer.effect(
       ready.add(path)
     })
 
+    /** A caller who leaves must not leave half a repository, or git's lock on its configuration. */
+    const ensure = Effect.fnUntraced(
+      function* (name: RepositoryName) {
+        const path = pathOf(name)
+        const isReady = Effect.map(isThere(name), (there) => there && ready.has(path))
+        const makeUnlessReady = Effect.flatMap(isReady, (is) => (is ? Effect.void : make(name)))
+        if (!(yield* isReady)) yield* turnOf(path).withPermit(Effect.uninterruptible(makeUnlessReady))
+      },
+      Effect.mapError(failedTo("init"))
+    )
+
     return GitRepositories.of({
       root,
       pathOf,
-      ensure: (name) =>
-        // A caller who leaves must not leave half a repository, or git's lock on its configuration.
-        Effect.suspend(() =>
-          ready.has(pathOf(name)) ? Effect.void : turn.withPermit(Effect.uninterruptible(make(name)))
-        ).pipe(Effect.catchTag("PlatformError", fileFailed)),
+      ensure,
       keep: (name, deployId, commit) =>
         Effect.asVoid(git(name, "update-ref", `refs/starform/deploys/${deployId}`, commit)),
-      moveBranch: (name, ref, commit) => Effect.asVoid(git(name, "update-ref", ref, commit)),
+      moveBranch: (name, ref, commit) =>
+        ensure(name).pipe(
+          Effect.andThen(git(name, "update-ref", ref, commit)),
+          Effect.andThen(bundles.changed(name))
+        ),
       isCommit: (name, id) => Effect.map(git(name, "cat-file", "-t", id), (type) => type === "commit"),
       subject: (name, commit) => git(name, "log", "-1", "--format=%s", commit),
       survey: (name, commit) =>

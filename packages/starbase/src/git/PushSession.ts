@@ -19,9 +19,10 @@ import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { BranchSettlement } from "./BranchSettlement.ts"
 import { type AcceptedDeploy, DeployFollower, type Print } from "./DeployFollower.ts"
-import { GitRepositories, type RepositoryName } from "./GitRepositories.ts"
+import { GitRepositories } from "./GitRepositories.ts"
 import { size } from "./OversizedPush.ts"
 import * as PushOutput from "./PushOutput.ts"
+import type { RepositoryName } from "./RepositoryName.ts"
 
 /** Who pushes where, as the request was authenticated. */
 export interface PushTarget {

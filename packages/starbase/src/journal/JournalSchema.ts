@@ -64,8 +64,15 @@ const createJournal = Effect.gen(function* () {
   yield* sql`CREATE INDEX read_models_by_parent ON read_models (model, parent, key)`
 })
 
+/** By owner, as a rebuild asks for them (INV-JRN-8). */
+const indexOwners = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE INDEX read_models_by_entity ON read_models (entity_type, entity_id)`
+  yield* sql`CREATE INDEX names_by_owner ON names (owner_type, owner_id)`
+})
+
 const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({ "0001_create_journal": createJournal }),
+  loader: Migrator.fromRecord({ "0001_create_journal": createJournal, "0002_index_owners": indexOwners }),
   table: "starbase_migrations"
 })
 

@@ -37,6 +37,26 @@ export interface EntityModel<State, Event, OutboxEffect> {
   readonly rows: (events: ReadonlyArray<Event>, state: State) => ReadonlyArray<Journal.ReadModelRow>
 }
 
+/** What one append's events make of the state, and what is written beside them. */
+export const consequences = <State, Event, OutboxEffect>(
+  model: EntityModel<State, Event, OutboxEffect>,
+  before: State,
+  events: ReadonlyArray<Event>
+) => {
+  let state = before
+  const effects: Array<OutboxEffect> = []
+  const reserve: Array<Journal.ReservedName> = []
+  const release: Array<Journal.ReservedName> = []
+  for (const event of events) {
+    state = model.evolve(state, event)
+    effects.push(...model.effects(event, state))
+    reserve.push(...model.reserves(event, state))
+    release.push(...model.releases(event, state))
+  }
+  const rows = new Map(model.rows(events, state).map((row) => [`${row.model} ${row.key}`, row]))
+  return { state, effects, reserve, release, rows: [...rows.values()] }
+}
+
 export type Decide<State, Event, Reply, Rejection> = (
   state: State,
   nowMs: number
@@ -193,17 +213,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
     options: { readonly principal: Principal; readonly requestId: string },
     reply: (state: State) => Effect.Effect<Journal.StoredReply | null, InternalFault>
   ) {
-    let state = before.state
-    const effects: Array<OutboxEffect> = []
-    const reserve: Array<Journal.ReservedName> = []
-    const release: Array<Journal.ReservedName> = []
-    for (const event of decided) {
-      state = model.evolve(state, event)
-      effects.push(...model.effects(event, state))
-      reserve.push(...model.reserves(event, state))
-      release.push(...model.releases(event, state))
-    }
-    const rows = new Map(model.rows(decided, state).map((row) => [`${row.model} ${row.key}`, row]))
+    const { state, effects, reserve, release, rows } = consequences(model, before.state, decided)
     const append: Journal.Append = {
       after: before.sequence,
       events: yield* encodeEvents(decided).pipe(Effect.catch(fault("events cannot be written"))),
@@ -214,7 +224,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       effects: yield* encodeEffects(effects).pipe(Effect.catch(fault("effects cannot be written"))),
       reserve,
       release,
-      rows: [...rows.values()]
+      rows
     }
     yield* journal.append(key, append).pipe(
       Effect.catchTags({

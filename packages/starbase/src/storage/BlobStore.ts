@@ -1,4 +1,4 @@
-/** The port to content-addressed bytes: source bundles, image blobs, chunks of build logs. Invariants: README. */
+/** The port to content-addressed bytes: sources, bundles of repositories, image blobs, chunks of build logs. Invariants: README. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"

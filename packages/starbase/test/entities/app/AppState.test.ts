@@ -6,6 +6,7 @@ import * as Deploys from "@starform/starbase/entities/app/AppDeploys"
 import * as AppModel from "@starform/starbase/entities/app/AppModel"
 import { observe } from "@starform/starbase/entities/app/AppObservation"
 import * as App from "@starform/starbase/entities/app/AppState"
+import { left, pageSizes, rebuilt } from "../RebuiltRows.ts"
 import * as Specimens from "../Specimens.ts"
 import { history, type Moment, steps } from "./AppCommands.ts"
 
@@ -232,6 +233,40 @@ const phaseOf = (state: App.AppState, deployId: Deploy["id"]) => App.findDeploy(
 
 const failed = (state: App.AppState, deployId: Deploy["id"]) =>
   apply(state, Deploys.failDeploy(state, { deployId, failure: Specimens.failure }, nowMs))
+
+describe("a rebuild", () => {
+  const identity = Specimens.identity(1)
+  const creation: ReadonlyArray<App.AppEvent> = [{ _tag: "AppCreated", identity }]
+
+  it("INV-JRN-8 makes of any history the rows and names that its appends left", () => {
+    always((moments) => {
+      const appends = [creation, ...moments.map(({ events }) => events)]
+      for (const size of pageSizes) {
+        assert.deepStrictEqual(
+          rebuilt(AppModel.model, identity.appId, appends, size),
+          left(AppModel.model, identity.appId, appends)
+        )
+      }
+    })
+  })
+
+  it("INV-JRN-8 keeps the rows of deploys that the state has forgotten, which a fold of all at once would not", () => {
+    const moments = history(
+      Array.from({ length: 120 }, () => ({ kind: "push" as const, target: 0, choice: 0 }))
+    )
+    const appends = [creation, ...moments.map(({ events }) => events)]
+    for (const size of pageSizes) {
+      assert.deepStrictEqual(
+        rebuilt(AppModel.model, identity.appId, appends, size),
+        left(AppModel.model, identity.appId, appends)
+      )
+    }
+    const { rows } = rebuilt(AppModel.model, identity.appId, appends, 1_000)
+    assert.strictEqual(rows.filter(({ model }) => model === "deploy").length, 120)
+    const atOnce = AppModel.model.rows(appends.flat(), moments.at(-1)!.after)
+    assert.strictEqual(atOnce.filter(({ model }) => model === "deploy").length, 50)
+  })
+})
 
 describe("cancelDeploy", () => {
   const allowed = {

@@ -5,9 +5,11 @@ import * as Revision from "@starform/domain/ids/Revision"
 import { Slug } from "@starform/domain/ids/Slug"
 import type { DesiredEntry } from "@starform/starbase/desired/DesiredEntry"
 import * as Decisions from "@starform/starbase/entities/cluster/ClusterDecisions"
+import * as ClusterModel from "@starform/starbase/entities/cluster/ClusterModel"
 import * as Cluster from "@starform/starbase/entities/cluster/ClusterState"
 import { answer, type DesiredAnswer, isUnheardOf } from "@starform/starbase/entities/cluster/DesiredAnswer"
 import type { Decision } from "@starform/starbase/journal/JournaledEntity"
+import { left, pageSizes, rebuilt } from "../RebuiltRows.ts"
 import * as Specimens from "../Specimens.ts"
 
 const registration: Cluster.Registration = {
@@ -114,9 +116,11 @@ interface Moment {
   readonly isRejected: boolean
 }
 
-const registered = Result.getOrThrow(
+const { events: creation } = Result.getOrThrow(
   Decisions.register(Cluster.initial(), { registration, epoch: "0a0b0c0d" })
-).events.reduce(Cluster.evolve, Cluster.initial())
+)
+
+const registered = creation.reduce(Cluster.evolve, Cluster.initial())
 
 const history = (asked: ReadonlyArray<Step>): ReadonlyArray<Moment> => {
   let state = registered
@@ -316,6 +320,18 @@ describe("every sequence of messages", () => {
         JSON.parse(JSON.stringify(Schema.encodeSync(codec)(events)))
       )
       assert.deepStrictEqual(stored.reduce(Cluster.evolve, registered), moments.at(-1)?.after ?? registered)
+    })
+  })
+
+  it("INV-JRN-8 leaves the rows that a rebuild makes of it", () => {
+    always((moments) => {
+      const appends = [creation, ...moments.map(({ events }) => events)]
+      for (const size of pageSizes) {
+        assert.deepStrictEqual(
+          rebuilt(ClusterModel.model, registration.clusterId, appends, size),
+          left(ClusterModel.model, registration.clusterId, appends)
+        )
+      }
     })
   })
 })

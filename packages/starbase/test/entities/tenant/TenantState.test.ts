@@ -7,6 +7,7 @@ import * as Decisions from "@starform/starbase/entities/tenant/TenantDecisions"
 import * as TenantModel from "@starform/starbase/entities/tenant/TenantModel"
 import * as Tenant from "@starform/starbase/entities/tenant/TenantState"
 import type { Decision } from "@starform/starbase/journal/JournaledEntity"
+import { left, pageSizes, rebuilt } from "../RebuiltRows.ts"
 import * as Specimens from "../Specimens.ts"
 
 const small = fc.nat({ max: 3 })
@@ -193,6 +194,18 @@ describe("every sequence of messages", () => {
         stored.reduce(Tenant.evolve, Tenant.initial()),
         moments.at(-1)?.after ?? Tenant.initial()
       )
+    })
+  })
+
+  it("INV-JRN-8 leaves the rows and names that a rebuild makes of it", () => {
+    always((moments) => {
+      const appends = moments.map(({ events }) => events)
+      for (const size of pageSizes) {
+        assert.deepStrictEqual(
+          rebuilt(TenantModel.model, Specimens.workspaceId(1), appends, size),
+          left(TenantModel.model, Specimens.workspaceId(1), appends)
+        )
+      }
     })
   })
 })

@@ -52,13 +52,13 @@ export class StarbaseConfig extends Context.Service<StarbaseConfig, StarbaseSett
   "@starform/starbase/StarbaseConfig"
 ) {}
 
-const database = Config.Redacted("DATABASE_URL")
-
 /** All that a command beside Starbase needs of its settings. */
-export const databaseUrl: Config.Config<Redacted.Redacted<string>> = database.pipe(Config.nested("STARBASE"))
+export const databaseUrl: Config.Config<Redacted.Redacted<string>> = Config.Redacted("DATABASE_URL").pipe(
+  Config.nested("STARBASE")
+)
 
 export const config: Config.Config<StarbaseSettings> = Config.all({
-  databaseUrl: database,
+  databaseUrl: Config.Redacted("DATABASE_URL"),
   databaseConnectionsMax: Config.Int("DATABASE_CONNECTIONS_MAX").pipe(Config.withDefault(16)),
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("PORT").pipe(Config.withDefault(4000)),

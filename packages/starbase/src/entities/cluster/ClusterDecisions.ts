@@ -108,12 +108,14 @@ const seen = (state: ClusterState, observed: ObservedApp): ReadonlyArray<Cluster
   }
   const entry = state.entries[appId]?.entry
   if (entry === undefined || entry.ordinal !== observed.ordinal) return []
+  // A database that was restored gives the ordinals of the history that it lost once more, to other deploys.
+  if (observed.deployId !== null && observed.deployId !== entry.deployId) return []
   return isTransition(state.observed[appId], observed) ? [{ _tag: "AppObserved", observed }] : []
 }
 
 /**
- * Level-triggered: only transitions become events. An observation of another ordinal than the entry's is late, and
- * one of an app that is not here is none of this cluster's business; both are left out.
+ * Level-triggered: only transitions become events. An observation of another ordinal or deploy than the entry's is late,
+ * and one of an app that is not here is none of this cluster's business; both are left out.
  */
 export const report = (
   state: ClusterState,

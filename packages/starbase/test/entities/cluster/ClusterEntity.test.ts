@@ -141,6 +141,7 @@ describe("Report", () => {
       yield* filled(cluster)
       const available = Specimens.observed(Specimens.desiredEntry(1, 1), "available")
       yield* report(cluster, { ...available, ordinal: 0 })
+      yield* report(cluster, { ...available, deployId: Specimens.deployId(99) })
       assert.deepStrictEqual(yield* outbox.due(0, 10), [])
       yield* report(cluster, available, available)
       yield* report(cluster, { ...available, output: ["another line"] })

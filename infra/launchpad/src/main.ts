@@ -24,7 +24,9 @@ const program: Effect.Effect<
   : Effect.fromResult(LaunchOptions.parse(words)).pipe(
       Effect.flatMap((options) => Launch.prepare(checkout, options)),
       Effect.flatMap(Launch.launch),
-      Effect.scoped
+      Effect.onInterrupt(() => Console.log("\nStopping …")),
+      Effect.scoped,
+      Effect.onInterrupt(() => Console.log("Stopped: nothing of Starform runs any more."))
     )
 
 program.pipe(

@@ -161,7 +161,9 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
       Effect.gen(function* () {
         yield* agent()
         yield* push(endless)
-        const following = yield* Effect.forkChild(owner("logs", "-f", "-a", "api"))
+        const following = yield* Effect.forkChild(
+          owner("logs", "-f", "-a", "api", "--deploy", deployOf(endless))
+        )
         const client = yield* clientOf(workspaceToken)
         yield* client.AwaitDeploy({ app: appOf, deployId: deployOf(endless), phasesSeen: 1 })
         const now = yield* owner("logs", "-a", "api")
@@ -187,6 +189,9 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["rollback", "-a", "api", "--to", "7"],
           ["restart", "-a", "api"],
           ["scale", "-a", "api", "web=3", "worker=0"],
+          ["scale", "-a", "api", "web=0"],
+          ["status", "-a", "api"],
+          ["scale", "-a", "api", "web=3"],
           ["scale", "-a", "api", "db=1"],
           ["scale", "-a", "api", "web"],
           ["status", "-a", "api"]
@@ -215,6 +220,8 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["env", "list", "-a", "api"],
           ["env", "list", "-a", "api", "--json"],
           ["env", "unset", "-a", "api", "DATABASE_URL"],
+          ["env", "unset", "-a", "api", "DATABASE_URL"],
+          ["env", "unset", "-a", "api", "DATABASE_URL", "LEVEL"],
           ["env", "list", "-a", "api"],
           ["env", "set", "-a", "api", "NOTHING"],
           ["env", "set", "-a", "api", "1=2"],
@@ -250,7 +257,13 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           }),
           Effect.timeout("20 seconds")
         )
-        yield* reviewedReads("failed-rollout", ["status", "-a", "api"], ["logs", "-f", "-a", "api"])
+        yield* reviewedReads(
+          "failed-rollout",
+          ["status", "-a", "api"],
+          ["logs", "-f", "-a", "api"],
+          ["releases", "-a", "api"],
+          ["status"]
+        )
       }),
     patience
   )
@@ -290,7 +303,11 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
         )
         assert.deepStrictEqual([unknown.status, forbidden.status], [2, 2])
         const wrong = yield* as(Redacted.make("nonsense"), { args: ["status"] })
-        assert.strictEqual(wrong.stderr, "This token is not valid. Use a token of the workspace.\n")
+        assert.strictEqual(
+          wrong.stderr,
+          "This token is not valid. Use a token of the workspace. It comes from STARFORM_TOKEN. " +
+            "A local Starform prints its token at `npm start` and keeps it in .starform/cli.json.\n"
+        )
         assert.strictEqual(wrong.status, 2)
         const nobody = yield* as(workspaceToken, {
           args: ["status"],
@@ -302,9 +319,31 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           "misuse",
           ["status", "--bogus"],
           ["statsu"],
+          ["status", "my-app"],
           ["status", "-a", "a//b"],
           ["env", "set"]
         )
+      }),
+    patience
+  )
+
+  it.effect(
+    "names every command as it was itself called, with the app, the environment and the workspace that it was told",
+    () =>
+      Effect.gen(function* () {
+        const env = { STARFORM_COMMAND: "npm run starform --" }
+        const here = (...args: ReadonlyArray<string>) => as(workspaceToken, { args, env })
+        const release = yield* here("rollback", "-w", "acme", "-a", "api", "--to", "7")
+        assert.include(release.stderr, "npm run starform -- releases -a shop/api -w acme lists them.")
+        const deploy = yield* here("logs", "-a", "acme/shop/api", "--deploy", "99")
+        assert.include(deploy.stderr, "npm run starform -- deploys -a acme/shop/api lists them.")
+        const detached = yield* here("env", "set", "-d", "-e", "staging", "-a", "site", "A=1")
+        assert.strictEqual(detached.status, 0)
+        const positional = yield* here("logs", "api")
+        assert.include(positional.stderr, "If api is an app: npm run starform -- logs -a api\n")
+        const help = yield* here("scale", "--help")
+        assert.include(help.stdout, "npm run starform -- scale web=3 worker=1")
+        assert.notMatch(help.stdout, /^ *starform /m)
       }),
     patience
   )
@@ -323,6 +362,27 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
         const found = yield* starform({ args: ["workspaces", "list"], cwd: below })
         assert.strictEqual(found.stderr, "")
         assert.include(found.stdout, "acme")
+
+        const kubeconfig = join(folder, ".starform", "kubeconfig")
+        const token = Redacted.value(workspaceToken)
+        writeFileSync(file, JSON.stringify({ url, token, kubeconfig }), { mode: 0o600 })
+        const logs = yield* starform({ args: ["logs", "-a", "api"], cwd: below })
+        assert.include(logs.stderr, `kubectl --kubeconfig ${kubeconfig} logs -n proj-shop `)
+
+        writeFileSync(file, JSON.stringify({ url, token: "sfw_wrong", kubeconfig }), { mode: 0o600 })
+        const byName = yield* starform({
+          args: ["status", "--bogus"],
+          cwd: yield* emptyFolder,
+          env: { STARFORM_SETTINGS: file }
+        })
+        assert.include(byName.stderr, `STARFORM_SETTINGS=${file} starform status --help`)
+        const wrong = yield* starform({
+          args: ["status"],
+          cwd: yield* emptyFolder,
+          env: { STARFORM_SETTINGS: file }
+        })
+        assert.include(wrong.stderr, `It comes from ${file}.`)
+        assert.notInclude(wrong.stderr, "sfw_wrong")
 
         const elsewhere = { STARFORM_URL: "http://127.0.0.1:1" }
         const other = yield* starform({ args: ["workspaces", "list"], cwd: below, env: elsewhere })

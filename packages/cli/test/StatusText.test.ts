@@ -13,12 +13,14 @@ const id = (n: number) => `0198c0de-0000-7000-8000-${n.toString().padStart(12, "
 const digest = Digest.make(`sha256:${"a".repeat(64)}`)
 const nowMs = 1_700_000_000_000
 
+const processOf = (name: string) => ({ name: ProcessName.make(name), command: ["node"] })
+
 const releaseOf = (number: number): Release => ({
   id: ReleaseId.make(id(number)),
   number,
   image: ImageReference.make(`local/app@${digest}`),
   digest,
-  processes: [{ name: ProcessName.make("web"), command: ["node"] }],
+  processes: [processOf("web")],
   provenance: {
     buildId: BuildId.make(id(number)),
     gitSha: CommitSha.make("1f0c2ab".padEnd(40, "0")),
@@ -63,6 +65,7 @@ const shown = (fields: Partial<AppStatus>): string =>
     branch: "main",
     releases: [releaseOf(2), releaseOf(1)],
     nowMs,
+    line: (words) => `npm run starform -- ${words} -a shop/api`,
     status: {
       appId: AppId.format({
         projectId: ProjectId.make(id(1)),
@@ -74,7 +77,7 @@ const shown = (fields: Partial<AppStatus>): string =>
       live: null,
       deploy: null,
       observed: null,
-      scale: [],
+      scale: [{ process: ProcessName.make("web"), replicas: 2 }],
       health: { path: null, startupSeconds: 60 },
       ...fields
     }
@@ -85,7 +88,7 @@ describe("StatusText", () => {
     const text = shown({ deploy: deployOf(releaseOf(1), { phase: "building", releaseId: null }) })
     assert.match(text, /^● shop\/api is not live yet: the first release is being built/)
     assert.notInclude(text, "https://")
-    assert.include(text, "starform logs -f")
+    assert.include(text, "npm run starform -- logs -f -a shop/api   follows it")
   })
 
   it("says that the first deploy failed, why, and what to do about it", () => {
@@ -114,7 +117,8 @@ describe("StatusText", () => {
     assert.include(text, "✗ web ended with status 1 (CrashLoop)")
     assert.include(text, "web       1/2")
     assert.include(text, "degraded for 1 h")
-    assert.include(text, "starform rollback")
+    assert.include(text, "npm run starform -- rollback -a shop/api   goes back")
+    assert.include(text, "npm run starform -- restart -a shop/api starts")
   })
 
   it("says that an app is down when the live release has no pod left", () => {
@@ -132,9 +136,53 @@ describe("StatusText", () => {
       deploy: deployOf(releaseOf(2), { phase: "deploying" }),
       observed: observedAs("failed", 0, { isOfLive: false })
     })
-    assert.match(text, /^● shop\/api is live, and a push is being rolled out/)
+    assert.match(text, /^● shop\/api is live, and a push is being rolled out: release 1 still serves/)
+    assert.include(text, "NEW COPIES   READY")
     assert.include(text, "Release   release 1")
     assert.include(text, "of        release 2")
     assert.include(text, "Rollout   failed for 1 h")
+  })
+  it("says that the copies before still serve while new settings of the same release are rolled out", () => {
+    const text = shown({
+      live: releaseOf(2),
+      deploy: deployOf(releaseOf(2), { phase: "deploying", kind: "configure" }),
+      observed: observedAs("progressing", 0, { isOfLive: false })
+    })
+    assert.match(text, /is live, and new settings are being rolled out: the copies before still serve/)
+    assert.include(text, "web          0/2")
+  })
+
+  it("never calls an app live whose live release has no copy that is ready yet", () => {
+    const text = shown({
+      live: releaseOf(2),
+      deploy: deployOf(releaseOf(2), {}),
+      observed: observedAs("progressing", 0)
+    })
+    assert.match(text, /^● shop\/api does not serve yet: its copies are starting/)
+  })
+
+  it("says that an app runs no copies, and what starts one", () => {
+    const text = shown({
+      live: releaseOf(2),
+      deploy: deployOf(releaseOf(2), {}),
+      observed: observedAs("available", 0),
+      scale: [{ process: ProcessName.make("web"), replicas: 0 }]
+    })
+    assert.match(text, /^○ shop\/api runs no copies/)
+    assert.include(text, "scale web=1 -a shop/api   starts one")
+  })
+
+  it("says that nothing answers at the URL when only other processes run", () => {
+    const live = { ...releaseOf(2), processes: ["web", "worker"].map((name) => processOf(name)) }
+    const text = shown({
+      live,
+      deploy: deployOf(live, {}),
+      observed: observedAs("available", 1),
+      scale: [
+        { process: ProcessName.make("web"), replicas: 0 },
+        { process: ProcessName.make("worker"), replicas: 1 }
+      ]
+    })
+    assert.match(text, /is live, but web runs no copies: nothing answers at its URL/)
   })
 })

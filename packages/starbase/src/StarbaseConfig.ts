@@ -37,6 +37,10 @@ export interface StarbaseSettings {
   readonly gitTokenLife: Duration.Duration
   /** Where people reach this process, e.g. `http://127.0.0.1:4000`; in clone URLs and messages. */
   readonly publicUrl: string
+  /** What a person types before the words of the `starform` command. */
+  readonly commandLine: string
+  /** Where a person finds a valid token; empty where there is no one answer. */
+  readonly tokenAdvice: string
   /** What a live app's URL is made of: `<scheme>://<hostname><suffix>`. */
   readonly appScheme: string
   readonly appPortSuffix: string
@@ -76,6 +80,8 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   gitHeartbeat: Config.Duration("GIT_HEARTBEAT").pipe(Config.withDefault(Duration.seconds(4))),
   gitTokenLife: Config.Duration("GIT_TOKEN_LIFE").pipe(Config.withDefault(Duration.minutes(10))),
   publicUrl: Config.String("PUBLIC_URL"),
+  commandLine: Config.NonEmptyString("COMMAND_LINE").pipe(Config.withDefault("starform")),
+  tokenAdvice: Config.String("TOKEN_ADVICE").pipe(Config.withDefault("")),
   appScheme: Config.String("APP_SCHEME").pipe(Config.withDefault("https")),
   appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),
   appDomain: Config.String("APP_DOMAIN").pipe(Config.withDefault(".starform.app")),
@@ -105,6 +111,8 @@ export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<Sta
     gitHeartbeat: Duration.seconds(4),
     gitTokenLife: Duration.minutes(1),
     publicUrl: "http://127.0.0.1",
+    commandLine: "starform",
+    tokenAdvice: "",
     appScheme: "http",
     appPortSuffix: "",
     appDomain: ".test",

@@ -14,6 +14,7 @@ import type { BuildSeat } from "./BuildUsers.ts"
 import { foldersOf, HostBuilderConfig, type HostBuilderSettings } from "./HostBuilderConfig.ts"
 import { sweepProcesses } from "./internal/processSweep.ts"
 import { removeTree } from "./internal/removeTree.ts"
+import { usageFilter } from "./NpmUsage.ts"
 import { runStep, type StepFailed } from "./StepProcess.ts"
 
 /** Variable by which processes of builds are found; its value begins with the builder's folder. */
@@ -90,14 +91,18 @@ export const makeBuildWorkspace: (
         [markKey]: mark
       }
       let tail: Array<string> = []
+      let isWorthReading: ReturnType<typeof usageFilter> = () => true
       const onLine = (line: string) => {
-        tail.push(plainText(line))
+        const plain = plainText(line)
+        if (!isWorthReading(plain)) return Effect.void
+        tail.push(plain)
         if (tail.length > tailLines) tail.shift()
         return log.write("output", line)
       }
       const run: BuildWorkspace["run"] = (argv, environment = {}) =>
         Effect.suspend(() => {
           tail = []
+          isWorthReading = usageFilter(argv)
           return runStep({
             argv,
             directory: folders.app,

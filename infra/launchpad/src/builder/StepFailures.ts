@@ -15,6 +15,16 @@ export const diskFullWords: FailureWords = {
 /** How tools say that a write found no room. */
 const noRoom = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/i
 
+/** How `npm ci` says that the lockfile was not written for this package.json: in one line, then in one per package. */
+const outOfStep =
+  /can only install packages when your package\.json|^npm (error|ERR!) (Missing|Invalid): .*lock file/
+
+const lockfileWords = (code: BuildFailureCode): FailureWords => ({
+  code,
+  reason: "package-lock.json does not match package.json",
+  advice: "Run `npm install`, commit package-lock.json and push again."
+})
+
 const mebibytes = (bytes: number): string => `${Math.round((bytes / 1024 ** 2) * 10) / 10} MiB`
 
 const adviceOf: Partial<Record<BuildFailureCode, string>> = {
@@ -47,15 +57,16 @@ export const stepFailureWords = (
         advice: "Make the step quieter, for example by a lower log level."
       }
     default:
-      return tail.some((line) => noRoom.test(line))
-        ? diskFullWords
-        : {
-            code,
-            reason:
-              failed.signal === null
-                ? `${command} ended with status ${failed.exitCode}`
-                : `${command} was ended by ${failed.signal}`,
-            advice: adviceOf[code] ?? ""
-          }
+      if (tail.some((line) => noRoom.test(line))) return diskFullWords
+      if (command.startsWith("npm ci") && tail.some((line) => outOfStep.test(line)))
+        return lockfileWords(code)
+      return {
+        code,
+        reason:
+          failed.signal === null
+            ? `${command} ended with status ${failed.exitCode}`
+            : `${command} was ended by ${failed.signal}`,
+        advice: adviceOf[code] ?? ""
+      }
   }
 }

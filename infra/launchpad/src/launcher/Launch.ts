@@ -74,7 +74,15 @@ export const prepare = Effect.fnUntraced(function* (checkout: string, options: L
     certificate.certificate,
     secrets.kubernetesToken
   )
-  const platform: PlatformProcesses.Platform = { state, ports, secrets, programs, certificate, ...host }
+  const platform: PlatformProcesses.Platform = {
+    state,
+    ports,
+    secrets,
+    programs,
+    certificate,
+    checkout,
+    ...host
+  }
   return { platform, checkout, options, startedMs, fallback } satisfies Prepared
 })
 
@@ -146,7 +154,7 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
     Effect.flatMap(PlatformProcesses.starbase(platform, postgres.url), PlatformProcess.launch)
   )
   const client = yield* StarformClient.make({ url: apiUrl(platform), token: secrets.operatorToken })
-  yield* CommandAccess.write(state.cli, apiUrl(platform), secrets.workspaceToken)
+  yield* CommandAccess.write(state, apiUrl(platform), secrets.workspaceToken)
   const shuttle = yield* step(
     "Shuttle",
     Registration.register(client, secrets).pipe(
@@ -174,6 +182,7 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
       project: Registration.names.project,
       token: Redacted.value(secrets.workspaceToken),
       stateDirectory: state.directory,
+      command: CommandAccess.calls(checkout, state).here,
       notes: notesOf(platform, postgres)
     })
   )

@@ -26,7 +26,7 @@ const socketFolderMax = 80
 const isRoot = (): boolean => process.getuid?.() === 0
 
 /** `npm start` keeps its state here, below the checkout, when it is not told otherwise. */
-const folderName = ".starform"
+export const folderName = ".starform"
 
 /** Where state is kept between starts; `null` with `ephemeral`. */
 export const locate = (checkout: string, options: LaunchOptions): string | null =>

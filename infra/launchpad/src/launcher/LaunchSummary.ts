@@ -12,6 +12,8 @@ export interface LaunchFacts {
   /** The workspace token, shown because this is its owner's terminal. */
   readonly token: string
   readonly stateDirectory: string
+  /** What comes before the words of `starform`, in the folder of the checkout. */
+  readonly command: string
   readonly notes: ReadonlyArray<string>
 }
 
@@ -48,7 +50,7 @@ export const render = (facts: LaunchFacts): string => {
     "",
     "  See and steer what runs:",
     "",
-    `    npm run starform -- status -a ${project}/my-app`,
+    `    ${facts.command} status -a ${project}/my-app`,
     "",
     ...facts.notes.map((note) => `  ${note}`),
     ...(facts.notes.length === 0 ? [] : [""]),

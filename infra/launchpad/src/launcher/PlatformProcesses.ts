@@ -1,6 +1,6 @@
 /** The three Node processes of the platform, as the launcher starts them: program, environment, sign of readiness. Pure. */
 import { createHash } from "node:crypto"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { StepEnvironment } from "../starbase/HostStarbaseConfig.ts"
 import * as ClusterAccess from "./ClusterAccess.ts"
+import { calls } from "./CommandAccess.ts"
 import type { HostPrograms } from "./HostPrograms.ts"
 import type { LaunchPorts } from "./LaunchPorts.ts"
 import type { LaunchSecrets } from "./LaunchSecrets.ts"
@@ -16,6 +17,8 @@ import type { ProcessSpec } from "./PlatformProcess.ts"
 
 export interface Platform {
   readonly state: LaunchState
+  /** Folder of the project. */
+  readonly checkout: string
   readonly ports: LaunchPorts
   readonly secrets: LaunchSecrets
   readonly programs: HostPrograms
@@ -94,6 +97,8 @@ export const starbase = Effect.fnUntraced(function* (
       STARBASE_APP_SCHEME: "http",
       STARBASE_APP_PORT_SUFFIX: `:${ports.gateway}`,
       STARBASE_APP_DOMAIN: ".localhost",
+      STARBASE_COMMAND_LINE: calls(platform.checkout, state).anywhere,
+      STARBASE_TOKEN_ADVICE: `A valid one is in the remote that \`npm start\` prints, and in ${basename(state.directory)}/cli.json.`,
       LAUNCHPAD_WORK_DIRECTORY: programs.workDirectory,
       LAUNCHPAD_SEARCH_PATH: programs.searchPath.join(":"),
       LAUNCHPAD_STEP_ENVIRONMENT: encodeStepEnvironment(platform.stepEnvironment)

@@ -150,6 +150,35 @@ describe("HostBuilder refusals", () => {
     )
   )
 
+  it.live("says that the lockfile does not match, for which packages, and nothing of npm's usage", () =>
+    withBuilder(
+      Effect.gen(function* () {
+        const lockfile = {
+          name: "app",
+          lockfileVersion: 3,
+          requires: true,
+          packages: { "": { name: "app" } }
+        }
+        const files = {
+          ...node({
+            name: "app",
+            scripts: { start: "node server.js" },
+            dependencies: { local: "file:local" }
+          }),
+          "package-lock.json": JSON.stringify(lockfile),
+          "local/package.json": JSON.stringify({ name: "local", version: "1.0.0" })
+        }
+        const { code, reason, advice, output } = yield* failureOf(yield* submitted(files))
+        assert.strictEqual(code, "InstallFailed")
+        assert.strictEqual(reason, "package-lock.json does not match package.json")
+        assert.include(advice, "Run `npm install`, commit package-lock.json")
+        const text = output.join("\n")
+        assert.match(text, /Missing: local@/)
+        assert.notInclude(text, "--install-strategy")
+      })
+    )
+  )
+
   it.live("names what a build has closed to its own user, and removes it all the same", (context) => {
     if (process.getuid?.() === 0) return context.skip("no permission keeps root from reading")
     return Effect.gen(function* () {

@@ -129,11 +129,12 @@ describe.concurrent("a push of", () => {
     const slow = {
       "package.json": packageJson({ scripts: { start: "node server.js" } }),
       "server.js": `setTimeout(() => require("node:http").createServer((request, response) => response.end("at last"))
-        .listen(process.env.PORT), 9000)`
+        .listen(process.env.PORT), 15_000)`
     }
     const pushed = await repository.push(remoteOf(platform(), "slow"), slow)
     assert.strictEqual(pushed.status, 0, pushed.output)
-    assert.match(pushed.output, /still deploying \(\d+ s\)/)
+    assert.match(pushed.output, /still deploying \(\d+ s\)\s*\n/)
+    assert.match(pushed.output, /still deploying \(\d+ s\): nothing listens on the port in PORT/)
     assert.deepStrictEqual(await ask(platform(), hostOf("slow")), { status: 200, body: "at last" })
     repository.remove()
   }, 60_000)

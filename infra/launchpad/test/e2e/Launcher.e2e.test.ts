@@ -99,6 +99,7 @@ describe("npm start", () => {
     assert.include(answer.body, "Hello from Starform")
     assert.lengthOf(await listening(platform), 6)
     assert.strictEqual(await platform.stop(), 130)
+    assert.match(platform.output(), /\nStopping …\nStopped: nothing of Starform runs any more\.\n$/)
     assert.deepStrictEqual(await listening(platform), [])
     assert.deepStrictEqual(await processesIn(state), [])
     const tokens = ["workspace", "operator", "agent"].map((name) =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { calls } from "@starform/launchpad/launcher/CommandAccess"
 import * as LaunchPorts from "@starform/launchpad/launcher/LaunchPorts"
 import { type LaunchFacts, render } from "@starform/launchpad/launcher/LaunchSummary"
 
@@ -10,6 +11,7 @@ const facts: LaunchFacts = {
   project: "demo",
   token: "sfw_token",
   stateDirectory: "/srv/starform/.starform",
+  command: "npm run starform --",
   notes: ["Apps and builds run with your own user's rights."]
 }
 
@@ -25,6 +27,7 @@ describe("LaunchSummary", () => {
       "git remote add starform http://starform:sfw_token@127.0.0.1:4000/git/local/demo/my-app.git",
       "git push starform main",
       "curl -H 'Host: my-app-demo.localhost' http://127.0.0.1:4001",
+      "npm run starform -- status -a demo/my-app",
       "Apps and builds run with your own user's rights.",
       "Ctrl-C stops everything."
     ]) {
@@ -34,6 +37,21 @@ describe("LaunchSummary", () => {
 
   it("is silent about a sample that is not there", () => {
     assert.notInclude(render({ ...facts, sampleHost: null }), "Sample")
+  })
+})
+
+describe("CommandAccess", () => {
+  it("calls the command from the checkout and from anywhere, and names a state folder that it would not find", () => {
+    const usual = { directory: "/srv/star form/.starform", cli: "/srv/star form/.starform/cli.json" }
+    assert.deepStrictEqual(calls("/srv/star form", usual), {
+      here: "npm run starform --",
+      anywhere: "npm --prefix '/srv/star form' run starform --"
+    })
+    const elsewhere = { directory: "/tmp/state", cli: "/tmp/state/cli.json" }
+    assert.deepStrictEqual(calls("/srv/starform", elsewhere), {
+      here: "STARFORM_SETTINGS=/tmp/state/cli.json npm run starform --",
+      anywhere: "STARFORM_SETTINGS=/tmp/state/cli.json npm --prefix /srv/starform run starform --"
+    })
   })
 })
 

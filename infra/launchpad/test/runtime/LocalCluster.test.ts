@@ -134,7 +134,7 @@ describe("LocalCluster", () => {
         yield* updateApp({ name: "web", image: "one", replicas: 0 })
         yield* eventually("no pod", podsOf("web"), (pods) => pods.length === 0)
         const answer = yield* eventually("503", ask("web.localhost"), ({ status }) => status === 503)
-        assert.strictEqual(answer.body, "Service shop/web:80 has no instance.\n")
+        assert.strictEqual(answer.body, "The app at web.localhost runs no copies.\n")
         assert.strictEqual(answer.headers["retry-after"], "1")
       })
     )

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { paint } from "../output/Paint.ts"
 import * as Printing from "../output/Printing.ts"
 import { table } from "../output/Table.ts"
-import { type AppFlags, appFlags, choose, nameOf } from "../session/AppChoice.ts"
+import { appFlags, type ChosenApp, choose, nameOf } from "../session/AppChoice.ts"
 import { rejected } from "../session/CommandFailed.ts"
 import * as DeployProgress from "../session/DeployProgress.ts"
 import * as Session from "../session/Session.ts"
@@ -48,7 +48,8 @@ const assignment = Effect.fnUntraced(function* (text: string) {
 })
 
 const change = Effect.fnUntraced(function* (
-  flags: AppFlags & { readonly detach: boolean },
+  chosen: ChosenApp,
+  detach: boolean,
   variables: {
     readonly set: ReadonlyArray<{
       readonly key: VariableName
@@ -58,14 +59,13 @@ const change = Effect.fnUntraced(function* (
     readonly unset: ReadonlyArray<VariableName>
   }
 ) {
-  const chosen = yield* choose(flags)
   const { session, ref: app } = chosen
   const requestId = yield* Session.requestId
   const deploy = yield* Session.ask(session, session.client.SetVariables({ app, requestId, ...variables }))
   const verb = variables.set.length > 0 ? "Setting" : "Removing"
   const keys = [...variables.set.map(({ key }) => key), ...variables.unset].join(", ")
   const headline = `${verb} ${keys} of ${nameOf(app)}.`
-  yield* DeployProgress.conclude(chosen, deploy, { headline, detach: flags.detach })
+  yield* DeployProgress.conclude(chosen, deploy, { headline, detach })
 })
 
 const list = Command.make(
@@ -105,7 +105,10 @@ const set = Command.make(
       return yield* rejected("Only one value can come from standard input.")
     }
     const variables = yield* Effect.forEach(assignments, assignment)
-    yield* change(flags, { set: variables.map((one) => ({ ...one, secret: !plain })), unset: [] })
+    yield* change(yield* choose(flags), flags.detach, {
+      set: variables.map((one) => ({ ...one, secret: !plain })),
+      unset: []
+    })
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Set variables. Values are secrets and are never shown again, unless --plain"),
@@ -123,7 +126,19 @@ const unset = Command.make(
     ...DeployProgress.detachFlag
   },
   Effect.fnUntraced(function* ({ keys, ...flags }) {
-    yield* change(flags, { set: [], unset: yield* Effect.forEach(keys, keyOf) })
+    const wanted = yield* Effect.forEach(keys, keyOf)
+    const chosen = yield* choose(flags)
+    const { session, ref: app } = chosen
+    const variables = yield* Session.ask(session, session.client.ListVariables({ app }))
+    const isSet = (key: VariableName) => variables.some((variable) => variable.key === key)
+    const missing = wanted.filter((key) => !isSet(key))
+    const unset = wanted.filter(isSet)
+    if (missing.length > 0) {
+      const nothing = unset.length === 0 ? " Nothing changes." : ""
+      const are = missing.length === 1 ? "is" : "are"
+      yield* Printing.lines([`${missing.join(", ")} ${are} not set in ${nameOf(app)}.${nothing}`])
+    }
+    if (unset.length > 0) yield* change(chosen, flags.detach, { set: [], unset })
   }, Effect.scoped)
 ).pipe(Command.withDescription("Remove variables"))
 

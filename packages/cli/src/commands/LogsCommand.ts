@@ -1,8 +1,6 @@
 /** `starform logs` */
 import { BuildLogLine } from "@starform/domain/model/BuildLogLine"
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
-import type { Project } from "@starform/domain/model/Workspace"
-import type { AppRef } from "@starform/domain/protocol/AppRpcs"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -23,18 +21,18 @@ const resumesMax = 5
 const resumePause = Duration.seconds(1)
 
 /** Where the app's own output is: it never leaves its cluster. */
-const ownOutput = ({ service, environment }: AppRef, { namespace }: Project): string =>
-  `kubectl logs -n ${namespace} -l starform.io/service-name=${service},starform.io/environment=${environment} --all-containers -f`
+const ownOutput = ({ session, ref: { service, environment }, project: { namespace } }: ChosenApp): string =>
+  `kubectl${Option.match(session.settings.kubeconfig, { onNone: () => "", onSome: (file) => ` --kubeconfig ${file}` })} logs -n ${namespace} -l starform.io/service-name=${service},starform.io/environment=${environment} --all-containers -f`
 
 /** By number, or by the beginning of its id. */
-const named = (deploys: ReadonlyArray<Deploy>, text: string) => {
+const named = ({ line }: ChosenApp, deploys: ReadonlyArray<Deploy>, text: string) => {
   const matching = deploys.filter(({ id, ordinal }) =>
     /^\d{1,7}$/.test(text) ? ordinal === Number(text) : id.startsWith(text)
   )
   const only = matching[0]
   return only !== undefined && matching.length === 1
     ? Effect.succeed(only)
-    : Effect.fail(rejected(`There is no deploy "${text}". starform deploys lists them.`))
+    : Effect.fail(rejected(`There is no deploy "${text}". ${line("deploys")} lists them.`))
 }
 
 /** The newest push: what `logs` is about unless a deploy is named. */
@@ -80,7 +78,9 @@ export const logsCommand = Command.make(
       Flag.withDefault(false)
     ),
     deploy: Flag.String("deploy").pipe(
-      Flag.withDescription("Number or id of a deploy, as in starform deploys; else the newest push"),
+      Flag.withDescription(
+        "Number or id of a deploy, as the command deploys lists them; else the newest push"
+      ),
       Flag.withMetavar("DEPLOY"),
       Flag.optional
     ),
@@ -88,11 +88,11 @@ export const logsCommand = Command.make(
   },
   Effect.fnUntraced(function* ({ follow, deploy: wanted, json, ...flags }) {
     const chosen = yield* choose(flags)
-    const { session, ref: app, project } = chosen
+    const { session, ref: app } = chosen
     const deploys = yield* Session.ask(session, session.client.ListDeploys({ app }))
     const deploy = yield* Option.match(wanted, {
       onNone: () => newestPush(deploys),
-      onSome: (text) => named(deploys, text)
+      onSome: (text) => named(chosen, deploys, text)
     })
     const colors = yield* paint
     const commit = deploy.commit === null ? "" : ` of commit ${shortCommit(deploy.commit)}`
@@ -109,14 +109,13 @@ export const logsCommand = Command.make(
       return yield* Effect.flatMap(DeployProgress.follow(chosen, deploy, true), DeployProgress.mustBeLive)
     }
     if (json) return
-    if (!isTerminal(deploy.phase)) yield* Console.error("It goes on: starform logs -f follows it.")
-    yield* Console.error(`What the app itself prints is in its cluster:\n  ${ownOutput(app, project)}`)
+    if (!isTerminal(deploy.phase)) yield* Console.error(`It goes on: ${chosen.line("logs -f")} follows it.`)
+    yield* Console.error(`What the app itself prints is in its cluster:\n  ${ownOutput(chosen)}`)
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "The build log of the newest push, or of a named deploy. " +
-      "What the app itself prints stays in its cluster: kubectl logs -n <namespace> -l starform.io/service-name=<service> -f " +
-      "(starform logs ends with the exact command)"
+      "What the app itself prints stays in its cluster: without -f, the log ends with the kubectl command that shows it"
   ),
   Command.withShortDescription("What the build of the newest push printed")
 )

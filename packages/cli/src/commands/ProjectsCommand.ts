@@ -22,7 +22,9 @@ const list = Command.make(
     const projects = yield* Session.ask(session, session.client.ListProjects({ workspace }))
     if (json) return yield* Printing.json(Schema.Array(Project), projects)
     if (projects.length === 0) {
-      return yield* Printing.lines([`No project in ${workspace} yet. starform projects create <slug>`])
+      return yield* Printing.lines([
+        `No project in ${workspace} yet. Create one: ${session.line("projects create <slug>")}`
+      ])
     }
     const rows = projects.map(({ slug, displayName, environments, services, namespace }) => [
       slug,

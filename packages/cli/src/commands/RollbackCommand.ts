@@ -41,7 +41,7 @@ export const rollbackCommand = Command.make(
         return Effect.fail(
           rejected(
             target === undefined
-              ? `There is no release "${text}". starform releases lists them.`
+              ? `There is no release "${text}". ${chosen.line("releases")} lists them.`
               : `More than one release has a digest that begins with ${text}.`
           )
         )

@@ -52,7 +52,11 @@ export const scaleCommand = Command.make(
         session.client.SetScale({ app, requestId, process, replicas })
       )
       const headline = `Scaling ${nameOf(app)} to ${process}=${replicas}.`
-      yield* DeployProgress.conclude(chosen, deploy, { headline, detach })
+      yield* DeployProgress.conclude(chosen, deploy, {
+        headline,
+        detach,
+        idle: replicas === 0 ? process : undefined
+      })
     }
   }, Effect.scoped)
 ).pipe(

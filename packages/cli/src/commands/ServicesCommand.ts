@@ -26,7 +26,7 @@ const list = Command.make(
     if (json) return yield* Printing.json(Listed, services)
     if (services.length === 0) {
       return yield* Printing.lines([
-        `No service in ${workspace} yet. A push creates one, or starform services create <project>/<service>`
+        `No service in ${workspace} yet. A push creates one, or ${session.line("services create <project>/<service>")}`
       ])
     }
     const rows = services.map(({ project, slug, type }) => [`${project}/${slug}`, type])

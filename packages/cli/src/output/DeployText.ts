@@ -1,6 +1,7 @@
 /** Deploys and releases in words. Pure. */
 import type { Deploy, DeployFailure, DeployKind, DeployPhase } from "@starform/domain/model/Deploy"
 import type { Release } from "@starform/domain/model/Release"
+import type { CommandLine } from "../session/CommandLine.ts"
 import type { Paint } from "./Paint.ts"
 import { took } from "./Times.ts"
 
@@ -9,6 +10,14 @@ export const kindText: Readonly<Record<DeployKind, string>> = {
   rollback: "rollback",
   restart: "restart",
   configure: "new settings"
+}
+
+/** To follow "and". */
+export const kindBeingText: Readonly<Record<DeployKind, string>> = {
+  push: "a push is",
+  rollback: "a rollback is",
+  restart: "a restart is",
+  configure: "new settings are"
 }
 
 export const shortCommit = (commit: string): string => commit.slice(0, 7)
@@ -52,11 +61,23 @@ export const failureLines = (paint: Paint, failure: DeployFailure): ReadonlyArra
   ...failure.output.map((line) => paint.dim(`    │ ${line}`))
 ]
 
-/** What is said when a deploy has entered phases beyond the first `after`. */
+/** `worker runs no copies; starform scale worker=1 starts one`. */
+export const idleText = (process: string, line: CommandLine): string =>
+  `${process} runs no copies; ${line(`scale ${process}=1`)} starts one`
+
+/**
+ * What is said when a deploy has entered phases beyond the first `after`.
+ *
+ * @param done what a deploy is that became live, unless that would say too much
+ */
 export const phaseLines = (
   paint: Paint,
   deploy: Deploy,
-  { after, isBuildSeen }: { readonly after: number; readonly isBuildSeen: boolean }
+  {
+    after,
+    isBuildSeen,
+    done = "Live"
+  }: { readonly after: number; readonly isBuildSeen: boolean; readonly done?: string }
 ): ReadonlyArray<string> =>
   deploy.phases.slice(after).flatMap(({ phase, atMs }) => {
     switch (phase) {
@@ -65,7 +86,7 @@ export const phaseLines = (
       case "deploying":
         return ["  ▸ Rolling out"]
       case "deployed":
-        return [`  ${paint.green("✓")} Live after ${took(atMs - (deploy.phases[0]?.atMs ?? atMs))}`]
+        return [`  ${paint.green("✓")} ${done} after ${took(atMs - (deploy.phases[0]?.atMs ?? atMs))}`]
       case "failed":
         return deploy.failure === null ? [] : failureLines(paint, deploy.failure)
       case "cancelled":

@@ -3,7 +3,8 @@ import type { Deploy } from "@starform/domain/model/Deploy"
 import { isTerminal } from "@starform/domain/model/Deploy"
 import type { Release } from "@starform/domain/model/Release"
 import type { AppStatus } from "@starform/domain/protocol/AppRpcs"
-import { doing, failureLines, kindText, phaseText, releaseText } from "./DeployText.ts"
+import { doing, failureLines, kindBeingText, kindText, phaseText, releaseText } from "./DeployText.ts"
+import type { CommandLine } from "../session/CommandLine.ts"
 import type { Paint } from "./Paint.ts"
 import { table } from "./Table.ts"
 import { ago, span } from "./Times.ts"
@@ -16,80 +17,127 @@ export interface StatusFacts {
   readonly status: AppStatus
   readonly releases: ReadonlyArray<Release>
   readonly nowMs: number
+  /** Of words about this app. */
+  readonly line: CommandLine
 }
 
 interface Verdict {
   readonly mark: string
   /** Follows the app's name. */
   readonly words: string
-  readonly next: string
+  /** A command line and what it does; `null` when there is nothing to do. */
+  readonly next: readonly [line: string, does: string] | null
 }
 
 const isFailed = (deploy: Deploy | null) => deploy?.phase === "failed"
 
+const copiesOf = (scale: AppStatus["scale"], process: string): number =>
+  scale.find((one) => one.process === process)?.replicas ?? 0
+
+type Health = "none" | "live" | "degraded" | "starting" | "down" | "idle"
+
 /** Whether anything serves, from what the cluster's agent saw of the live release. */
-const healthOf = ({ observed, live }: AppStatus): "none" | "live" | "degraded" | "down" => {
+const healthOf = ({ observed, live, scale }: AppStatus): Health => {
   if (live === null) return "none"
+  if (live.processes.every(({ name }) => copiesOf(scale, name) === 0)) return "idle"
   if (observed === null || !observed.isOfLive) return "live"
   if (observed.phase === "degraded") return "degraded"
   const isServing = observed.processes.some(({ readyReplicas }) => readyReplicas > 0)
-  return observed.phase === "failed" && !isServing ? "down" : "live"
+  if (isServing) return "live"
+  if (observed.phase === "failed") return "down"
+  return observed.phase === "available" ? "live" : "starting"
 }
 
-const afterFailure = (deploy: Deploy | null): string =>
-  deploy?.failure?.phase === "building"
-    ? "starform logs            shows what the build said; then fix it and push again"
-    : "Fix what is said above and push again"
+const isWebIdle = ({ live, scale }: AppStatus): boolean =>
+  live !== null && live.processes.some(({ name }) => name === "web") && copiesOf(scale, "web") === 0
 
-const beforeFirst = (paint: Paint, branch: string, deploy: Deploy | null): Verdict => {
+const afterFailure = (deploy: Deploy | null, line: CommandLine): Verdict["next"] =>
+  deploy?.failure?.phase === "building"
+    ? [line("logs"), "shows what the build said; then fix it and push again"]
+    : ["", "Fix what is said above and push again"]
+
+const follows = (line: CommandLine): Verdict["next"] => [line("logs -f"), "follows it"]
+
+const beforeFirst = (paint: Paint, { branch, line, status: { deploy } }: StatusFacts): Verdict => {
   if (deploy === null) {
     return {
       mark: paint.dim("○"),
       words: "has nothing to run yet",
-      next: `git push starform ${branch}   deploys the first release`
+      next: [`git push starform ${branch}`, "deploys the first release"]
     }
   }
   if (!isTerminal(deploy.phase)) {
     return {
       mark: paint.yellow("●"),
       words: `is not live yet: the first release is ${doing(deploy.phase)}`,
-      next: "starform logs -f         follows it"
+      next: follows(line)
     }
   }
   return {
     mark: paint.red("●"),
     words: `is not live: the newest deploy ${isFailed(deploy) ? "failed" : `was ${deploy.phase}`}`,
-    next: afterFailure(deploy)
+    next: afterFailure(deploy, line)
   }
 }
 
-const verdictOf = (paint: Paint, branch: string, status: AppStatus): Verdict => {
-  const { deploy } = status
+/** What a running deploy does beside what is live. */
+const meanwhileOf = (deploy: Deploy, live: Release): string => {
+  const being = `${kindBeingText[deploy.kind]} ${doing(deploy.phase)}`
+  if (deploy.phase !== "deploying") return `, and ${being}`
+  return deploy.releaseId === live.id
+    ? `, and ${being}: the copies before still serve`
+    : `, and ${being}: release ${live.number} still serves`
+}
+
+const verdictOf = (paint: Paint, given: StatusFacts): Verdict => {
+  const { status, line } = given
+  const { deploy, live } = status
   const health = healthOf(status)
-  if (health === "none") return beforeFirst(paint, branch, deploy)
+  if (health === "none" || live === null) return beforeFirst(paint, given)
   const running = deploy !== null && !isTerminal(deploy.phase)
-  const meanwhile = running ? `, and a ${kindText[deploy.kind]} is ${doing(deploy.phase)}` : ""
+  const meanwhile = running ? meanwhileOf(deploy, live) : ""
+  if (health === "idle" && !running) {
+    const process = live.processes.find(({ name }) => name === "web") ?? live.processes[0]
+    return {
+      mark: paint.dim("○"),
+      words: "runs no copies",
+      next: process === undefined ? null : [line(`scale ${process.name}=1`), "starts one"]
+    }
+  }
+  if (health === "starting" && !running) {
+    return {
+      mark: paint.yellow("●"),
+      words: "does not serve yet: its copies are starting",
+      next: [line("status"), "shows when they are ready"]
+    }
+  }
   if (health === "down" || health === "degraded") {
     return {
       mark: health === "down" ? paint.red("●") : paint.yellow("●"),
       words: `${health === "down" ? "is down" : "is live, but not all of it is ready"}${meanwhile}`,
-      next: "starform rollback        goes back to the release before; starform restart starts it afresh"
+      next: [line("rollback"), `goes back to the release before; ${line("restart")} starts it afresh`]
     }
   }
   if (running) {
     return {
       mark: paint.green("●"),
       words: `is live${meanwhile}`,
-      next: "starform logs -f         follows it"
+      next: follows(line)
     }
   }
   return isFailed(deploy)
     ? {
         mark: paint.yellow("●"),
         words: "is live, but the newest deploy failed: the release before it still serves",
-        next: afterFailure(deploy)
+        next: afterFailure(deploy, line)
       }
-    : { mark: paint.green("●"), words: "is live", next: "" }
+    : isWebIdle(status)
+      ? {
+          mark: paint.yellow("●"),
+          words: "is live, but web runs no copies: nothing answers at its URL",
+          next: [line("scale web=1"), "starts one"]
+        }
+      : { mark: paint.green("●"), words: "is live", next: null }
 }
 
 const facts = (paint: Paint, rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> =>
@@ -103,12 +151,10 @@ const deployLine = ({ deploy, nowMs, paint }: { deploy: Deploy; nowMs: number; p
 const seen = (observed: NonNullable<AppStatus["observed"]>, nowMs: number): string =>
   `${observed.phase} for ${span(nowMs - observed.sinceMs)}`
 
-export const statusLines = (
-  paint: Paint,
-  { name, branch, status, releases, nowMs }: StatusFacts
-): ReadonlyArray<string> => {
+export const statusLines = (paint: Paint, given: StatusFacts): ReadonlyArray<string> => {
+  const { name, status, releases, nowMs } = given
   const { deploy, live, observed, urls } = status
-  const verdict = verdictOf(paint, branch, status)
+  const verdict = verdictOf(paint, given)
   const coming = releases.find(({ id }) => id === deploy?.releaseId)
   const rows: ReadonlyArray<readonly [string, string]> = [
     ...(live === null ? [] : urls.map((url) => ["URL", url] as const)),
@@ -133,13 +179,37 @@ export const statusLines = (
           "",
           ...table(
             paint,
-            ["PROCESS", "READY"],
+            [observed?.isOfLive === false ? "NEW COPIES" : "PROCESS", "READY"],
             processes.map(({ name: process, readyReplicas, desiredReplicas }) => {
               const ready = `${readyReplicas}/${desiredReplicas}`
               return [process, readyReplicas < desiredReplicas ? paint.yellow(ready) : ready]
             })
           ).map((line) => `  ${line}`)
         ]),
-    ...(verdict.next === "" ? [] : ["", `  ${paint.dim("Next")}  ${verdict.next}`])
+    ...(verdict.next === null
+      ? []
+      : ["", `  ${paint.dim("Next")}  ${verdict.next.filter((part) => part !== "").join("   ")}`])
   ]
+}
+
+/** The state of an app in a word or two, and where it answers: its cells in a list of apps. */
+export const statusRow = (paint: Paint, status: AppStatus): readonly [state: string, url: string] => {
+  const { deploy, live, urls } = status
+  const running = deploy !== null && !isTerminal(deploy.phase) ? deploy : null
+  const health = healthOf(status)
+  const words: Readonly<Record<Health, string>> = {
+    none: deploy === null ? paint.dim("nothing to run") : running === null ? paint.red("not live") : "",
+    live: paint.green("live"),
+    degraded: paint.yellow("degraded"),
+    starting: paint.yellow("starting"),
+    down: paint.red("down"),
+    idle: paint.dim("no copies")
+  }
+  const state = [
+    words[health],
+    ...(running === null ? [] : [paint.yellow(running.phase)]),
+    ...(health !== "none" && isFailed(deploy) ? [paint.yellow("newest deploy failed")] : [])
+  ]
+  const answers = live !== null && !isWebIdle(status)
+  return [state.filter((word) => word !== "").join(", "), answers ? (urls[0] ?? "") : ""]
 }

@@ -1,4 +1,4 @@
-/** Where Starform is and who asks: from flags, then `STARFORM_…`, then the nearest `.starform/cli.json`. */
+/** Where Starform is and who asks: from flags, then `STARFORM_…`, then a file: the one named, or the nearest `.starform/cli.json`. */
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -8,10 +8,15 @@ import * as Path from "effect/Path"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type CommandFailed, rejected } from "./CommandFailed.ts"
+import { namedSettings } from "./CommandLine.ts"
 
 export interface CliSettings {
   readonly url: string
   readonly token: Redacted.Redacted<string>
+  /** Where the token was found, as a person names it; never the token. */
+  readonly tokenSource: string
+  /** Where the local cluster's access is written down; none for a Starform elsewhere. */
+  readonly kubeconfig: Option.Option<string>
   /** Slug; without it the only one that the token can see. */
   readonly workspace: Option.Option<string>
 }
@@ -27,10 +32,12 @@ const SettingsFile = Schema.fromJsonString(
   Schema.Struct({
     url: Schema.String,
     token: Schema.RedactedFromValue(Schema.String),
-    workspace: Schema.optionalKey(Schema.String)
+    workspace: Schema.optionalKey(Schema.String),
+    kubeconfig: Schema.optionalKey(Schema.String)
   })
 )
-type SettingsFile = typeof SettingsFile.Type
+
+type FoundFile = typeof SettingsFile.Type & { readonly file: string }
 
 const environment = Config.all({
   url: Config.option(Config.String("URL")),
@@ -52,21 +59,26 @@ const readFile = Effect.fnUntraced(function* (file: string) {
   return yield* Effect.flatMap(fs.readFileString(file), (text) => decodeFile(text))
 })
 
-/** The file of this folder or of the nearest one above it. */
+const openFile = (file: string) =>
+  readFile(file).pipe(
+    Effect.mapError(() => rejected(`${file} cannot be read: it must be JSON with "url" and "token".`)),
+    Effect.map((settings): FoundFile => ({ ...settings, file }))
+  )
+
+/** The file that is named; else the one of this folder or of the nearest one above it. */
 const nearestFile = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
+  const given = yield* namedSettings
+  if (Option.isSome(given)) return Option.some(yield* openFile(path.resolve(given.value)))
   let folder = path.resolve(".")
   while (true) {
     const file = path.join(folder, ".starform", "cli.json")
     if (yield* Effect.orElseSucceed(fs.exists(file), () => false)) {
-      const settings = yield* readFile(file).pipe(
-        Effect.mapError(() => rejected(`${file} cannot be read: it must be JSON with "url" and "token".`))
-      )
-      return Option.some(settings)
+      return Option.some(yield* openFile(file))
     }
     const above = path.dirname(folder)
-    if (above === folder) return Option.none<SettingsFile>()
+    if (above === folder) return Option.none<FoundFile>()
     folder = above
   }
 })
@@ -106,5 +118,16 @@ export const resolve = Effect.fnUntraced(function* (
     named.workspace,
     Option.flatMap(ofFile, (settings) => Option.fromNullishOr(settings.workspace))
   )
-  return { url: url.value, token: token.value, workspace }
+  const tokenSource = Option.isSome(flags.token)
+    ? "--token"
+    : Option.isSome(named.token)
+      ? "STARFORM_TOKEN"
+      : Option.match(ofFile, { onNone: () => "", onSome: (settings) => settings.file })
+  const kubeconfig = Option.flatMap(ofFile, (settings) => Option.fromNullishOr(settings.kubeconfig))
+  return { url: url.value, token: token.value, tokenSource, kubeconfig, workspace }
 })
+
+/** What to do about a token that is not valid: where this one was found, and where a valid one is. */
+export const tokenAdvice = ({ tokenSource }: CliSettings): string =>
+  `It comes from ${tokenSource}. A local Starform prints its token at \`npm start\` ` +
+  "and keeps it in .starform/cli.json."

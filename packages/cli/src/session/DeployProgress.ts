@@ -2,7 +2,7 @@
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import { phaseLines } from "../output/DeployText.ts"
+import { idleText, phaseLines } from "../output/DeployText.ts"
 import { paint } from "../output/Paint.ts"
 import * as Printing from "../output/Printing.ts"
 import type { ChosenApp } from "./AppChoice.ts"
@@ -26,18 +26,19 @@ export const detachFlag = {
 export const follow = Effect.fnUntraced(function* (
   { session, ref }: ChosenApp,
   deploy: Deploy,
-  isBuildSeen: boolean
+  isBuildSeen: boolean,
+  done = "Live"
 ) {
   const colors = yield* paint
   let seen = deploy
-  yield* Printing.lines(phaseLines(colors, seen, { after: 0, isBuildSeen }))
+  yield* Printing.lines(phaseLines(colors, seen, { after: 0, isBuildSeen, done }))
   while (!isTerminal(seen.phase)) {
     const phasesSeen = seen.phases.length
     seen = yield* Session.ask(
       session,
       session.client.AwaitDeploy({ app: ref, deployId: deploy.id, phasesSeen })
     )
-    yield* Printing.lines(phaseLines(colors, seen, { after: phasesSeen, isBuildSeen }))
+    yield* Printing.lines(phaseLines(colors, seen, { after: phasesSeen, isBuildSeen, done }))
   }
   return seen
 })
@@ -54,7 +55,12 @@ export const mustBeLive = (deploy: Deploy): Effect.Effect<void, CommandFailed> =
 export const conclude = Effect.fnUntraced(function* (
   chosen: ChosenApp,
   deploy: Deploy | null,
-  options: { readonly headline: string; readonly detach: boolean }
+  options: {
+    readonly headline: string
+    readonly detach: boolean
+    /** The process that is to run no copies. */
+    readonly idle?: string | undefined
+  }
 ) {
   yield* Printing.lines([options.headline])
   if (deploy === null) {
@@ -62,8 +68,11 @@ export const conclude = Effect.fnUntraced(function* (
   }
   if (options.detach) {
     return yield* Printing.lines([
-      `  Deploy ${deploy.ordinal} is under way. starform status shows how it goes.`
+      `  Deploy ${deploy.ordinal} is under way. ${chosen.line("status")} shows how it goes.`
     ])
   }
-  yield* Effect.flatMap(follow(chosen, deploy, false), mustBeLive)
+  const { idle } = options
+  const ended = yield* follow(chosen, deploy, false, idle === undefined ? "Live" : "Done")
+  yield* mustBeLive(ended)
+  if (idle !== undefined) yield* Printing.lines([`    ${idleText(idle, chosen.line)}`])
 })

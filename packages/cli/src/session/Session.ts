@@ -9,7 +9,8 @@ import * as Option from "effect/Option"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { type CliSettings, resolve } from "./CliSettings.ts"
+import { type CliSettings, resolve, tokenAdvice } from "./CliSettings.ts"
+import { type CommandLine, commandLine } from "./CommandLine.ts"
 import { CommandFailed, fromWire, rejected, rejectedStatus, transientStatus } from "./CommandFailed.ts"
 import { root } from "./RootCommand.ts"
 
@@ -20,6 +21,8 @@ const repeatsMax = 3
 export interface Session {
   readonly settings: CliSettings
   readonly client: StarformClient.StarformClient
+  /** With the flags that led this run to its Starform and its workspace. */
+  readonly line: CommandLine
 }
 
 type Failure = (WireError & { readonly _tag: string }) | RpcClientError
@@ -31,7 +34,12 @@ export const isTransient = (error: Failure): boolean => isUnanswered(error) || e
 
 /** What to tell a person about an error of the client. */
 export const explain = ({ settings }: Session, error: Failure): CommandFailed => {
-  if (!isUnanswered(error)) return fromWire(error)
+  if (!isUnanswered(error)) {
+    const failed = fromWire(error)
+    return error._tag === "Unauthenticated"
+      ? new CommandFailed({ line: `${failed.line} ${tokenAdvice(settings)}`, status: failed.status })
+      : failed
+  }
   return error.reason._tag === "HttpError" && error.reason.kind === "StatusCodeError"
     ? new CommandFailed({ line: `${settings.url} is not a Starform that I know.`, status: rejectedStatus })
     : new CommandFailed({
@@ -56,9 +64,15 @@ export const ask = <A, E extends Failure, R>(
 
 /** Reads the settings and makes the client; asks nothing yet. */
 export const open = Effect.gen(function* () {
-  const settings = yield* resolve(yield* root)
+  const flags = yield* root
+  const settings = yield* resolve(flags)
   const client = yield* StarformClient.make(settings)
-  return { settings, client } satisfies Session
+  const here = yield* commandLine
+  const given = [
+    ...Option.toArray(flags.url).map((url) => ` --url ${url}`),
+    ...Option.toArray(flags.workspace).map((slug) => ` -w ${slug}`)
+  ].join("")
+  return { settings, client, line: (words) => `${here(words)}${given}` } satisfies Session
 })
 
 /** A fresh one: the repeats of one ask are the same request. */
@@ -92,7 +106,9 @@ export const workspace = Effect.fnUntraced(function* (session: Session) {
   const all = yield* ask(session, session.client.ListWorkspaces())
   const only = all[0]
   if (only === undefined)
-    return yield* rejected("There is no workspace yet. Create one: starform workspaces create <slug>")
+    return yield* rejected(
+      `There is no workspace yet. Create one: ${session.line("workspaces create <slug>")}`
+    )
   if (all.length > 1) {
     return yield* rejected(`Which workspace? Add -w ${all.map(({ slug }) => slug).join(" or -w ")}.`)
   }

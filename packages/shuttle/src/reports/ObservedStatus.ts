@@ -32,7 +32,7 @@ export interface Seen {
   /** `output` is empty; it is fetched for `failing`. */
   readonly status: ObservedApp
   readonly failing: FailingPod | null
-  /** It may become final by time alone. */
+  /** Time alone may change it: make a problem final, or a silence one. */
   readonly isTicking: boolean
 }
 
@@ -141,6 +141,9 @@ const isOutOfTime = ({ view }: ProcessView): boolean =>
   view.progressing?.status === "False" &&
   view.progressing.reason === "ProgressDeadlineExceeded"
 
+const hasUnready = ({ readyReplicas, updatedReplicas }: ProcessView): boolean =>
+  readyReplicas < updatedReplicas
+
 const deadlineReason = (app: DesiredApp): ObservedReason =>
   app.healthPath === null
     ? { code: "ProgressDeadlineExceeded", message: "it did not become ready in time" }
@@ -170,7 +173,7 @@ const judge = (app: DesiredApp, processes: ReadonlyArray<ProcessView>, isWhole: 
     phase: isFinal ? "failed" : "progressing",
     reason,
     failing,
-    isTicking: !isFinal && withProblem !== undefined
+    isTicking: !isFinal && (withProblem !== undefined || lagging.some(hasUnready))
   }
 }
 

@@ -121,6 +121,15 @@ const address = (
   return problem(ready?.reason ?? "", ready?.message ?? "", isOver || isRestarted, container)
 }
 
+/** It runs, and has not opened its port for a while: most likely it never will, but it has all of its time. */
+const silence = (container: ContainerStatus | undefined, limits: ProblemLimits): PodProblem | null => {
+  const since = millisOf(container?.state?.running?.startedAt)
+  const isLong = since !== null && limits.nowMs - since >= Duration.toMillis(limits.unreachableGrace)
+  return isLong && limits.healthPath === null
+    ? problem("PortNotOpen", "nothing listens on the port in PORT", false, container)
+    : null
+}
+
 const scheduling = (status: PodStatus): PodProblem | null => {
   const scheduled = conditionOf(status, "PodScheduled")
   return scheduled?.status === "False"
@@ -135,5 +144,5 @@ export const podProblem = (status: PodStatus, limits: ProblemLimits): PodProblem
   const known =
     address(status, limits, container) ??
     (container === undefined ? null : (waiting(container) ?? crash(container, limits)))
-  return known ?? scheduling(status)
+  return known ?? scheduling(status) ?? silence(container, limits)
 }

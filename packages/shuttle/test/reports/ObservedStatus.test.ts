@@ -97,6 +97,9 @@ const starting = {
     { restartCount: 0, ready: false, state: { running: { startedAt: "2026-01-01T00:00:58Z" } } }
   ]
 }
+const listeningOnNothing = (startedAt: string) => ({
+  containerStatuses: [{ restartCount: 0, ready: false, state: { running: { startedAt } } }]
+})
 const container = (status: unknown) => ({
   conditions: [{ type: "Ready", status: "False" }],
   containerStatuses: [status]
@@ -228,6 +231,12 @@ describe("observedStatus", () => {
       "failed",
       "ContainerConfigInvalid"
     ],
+    [
+      "a process that listens on nothing for a while",
+      { ...starting, ...listeningOnNothing("2026-01-01T00:00:30Z") },
+      "progressing",
+      "PortNotOpen"
+    ],
     ["wrong port just now", wrongPort("2026-01-01T00:00:55Z"), "progressing", "WrongPort"],
     ["wrong port for long", wrongPort("2026-01-01T00:00:30Z"), "failed", "WrongPort"],
     [
@@ -245,6 +254,11 @@ describe("observedStatus", () => {
       ])
     })
   }
+
+  it("looks again at a pod that has not become ready: silence becomes a reason by time alone", () => {
+    const seen = see(app, workload(app, { pods: [starting], oldPods: [ready] }))
+    assert.deepStrictEqual([...summary(seen), seen.isTicking], ["progressing", null, true])
+  })
 
   it("names what a process listens on, and says whose output explains it", () => {
     const seen = see(app, workload(app, { pods: [wrongPort("2026-01-01T00:00:30Z")] }))

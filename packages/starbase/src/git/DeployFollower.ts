@@ -25,6 +25,7 @@ export interface AcceptedDeploy {
   readonly deploy: Deploy
   /** Where the app answers when it is live. */
   readonly urls: ReadonlyArray<string>
+  readonly target: PushOutput.CommandTarget
 }
 
 export interface EndedDeploy {
@@ -50,19 +51,20 @@ const phaseWait = Duration.seconds(25)
 /** Pause after an ask that nobody answered. */
 const appAway = Duration.seconds(1)
 
-/** A release without a `web` process answers at no address, whatever host name its app has. */
+/** A release without a copy of a `web` process answers at no address, whatever host name its app has. */
 const whatRuns = (
-  { urls }: AcceptedDeploy,
+  { urls, target }: AcceptedDeploy,
   deploy: Deploy,
   state: AppState | null,
   totalMs: number
 ): Parameters<typeof PushOutput.live> => {
   const release = state?.releases.find(({ id }) => id === deploy.releaseId)
-  if (release === undefined) return [urls, totalMs]
+  if (release === undefined) return [urls, totalMs, target]
   const replicas = (process: string) =>
     state?.settings.scale.find((scale) => scale.process === process)?.replicas ?? 0
   const names = release.processes.map(({ name }): string => name)
-  return [names.includes("web") ? urls : [], totalMs, names.filter((name) => replicas(name) === 0)]
+  const answers = names.includes("web") && replicas("web") > 0
+  return [answers ? urls : [], totalMs, target, names.filter((name) => replicas(name) === 0)]
 }
 
 export const layerNoDeps = Layer.effect(
@@ -125,6 +127,12 @@ export const layerNoDeps = Layer.effect(
         () => null
       )
 
+    /** What the cluster's agent says of a rollout that is not done. */
+    const obstacle = (appId: AppId, deploy: Deploy) =>
+      Effect.map(stateOf(appId), (state) =>
+        state?.observed?.ordinal === deploy.ordinal ? (state.observed.reason?.message ?? null) : null
+      )
+
     const follow: DeployFollower["Service"]["follow"] = Effect.fnUntraced(function* (accepted, print) {
       let lastMs = yield* Clock.currentTimeMillis
       const say: Print = (line) =>
@@ -139,7 +147,8 @@ export const layerNoDeps = Layer.effect(
         const nowMs = yield* Clock.currentTimeMillis
         const silentMs = nowMs - lastMs
         if (silentMs >= Duration.toMillis(heartbeat)) {
-          yield* say(PushOutput.still(deploy.phase, nowMs - (deploy.phases.at(-1)?.atMs ?? nowMs)))
+          const why = deploy.phase === "deploying" ? yield* obstacle(accepted.appId, deploy) : null
+          yield* say(PushOutput.still(deploy.phase, nowMs - (deploy.phases.at(-1)?.atMs ?? nowMs), why))
           return yield* Effect.sleep(heartbeat)
         }
         yield* Effect.sleep(Duration.millis(Duration.toMillis(heartbeat) - silentMs))

@@ -26,6 +26,12 @@ export interface GitSettings {
   readonly heartbeat: Duration.Duration
   /** How long a one-push token waits for its hook, from the start of the request. */
   readonly tokenLife: Duration.Duration
+  /** Where people reach this process. */
+  readonly publicUrl: string
+  /** What a person types before the words of the `starform` command. */
+  readonly commandLine: string
+  /** Where a person finds a valid token; may be empty. */
+  readonly tokenAdvice: string
 }
 
 export class GitConfig extends Context.Service<GitConfig, GitSettings>()(
@@ -44,6 +50,9 @@ export const layer: Layer.Layer<GitConfig, never, StarbaseConfig> = Layer.effect
     pushBytesMax: config.gitPushBytesMax,
     treeLimits: { entriesMax: config.gitTreeEntriesMax, bytesMax: config.gitTreeBytesMax },
     heartbeat: config.gitHeartbeat,
-    tokenLife: config.gitTokenLife
+    tokenLife: config.gitTokenLife,
+    publicUrl: config.publicUrl,
+    commandLine: config.commandLine,
+    tokenAdvice: config.tokenAdvice
   }))
 )

@@ -23,6 +23,10 @@ const decodeSlug = Schema.decodeUnknownEffect(Slug)
 
 const path = /^\/git\/([^/]+)\/([^/]+)\/([^/]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/
 
+/** What a person leaves out most often. */
+const repositoryWithoutEnding =
+  /^(\/git\/[^/]+\/[^/]+\/[^/]+(?<!\.git))\/(info\/refs|git-upload-pack|git-receive-pack)$/
+
 type Service = "git-upload-pack" | "git-receive-pack"
 
 const credential = (header: string | undefined) => {
@@ -48,6 +52,13 @@ const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServe
   const directory = yield* Directory
   const repositories = yield* GitRepositories
   const match = path.exec(url.pathname)
+  const withoutEnding = repositoryWithoutEnding.exec(url.pathname)?.[1]
+  if (withoutEnding !== undefined) {
+    return yield* new InvalidInput({
+      field: "URL",
+      problem: `it must end in .git: ${(yield* GitConfig).publicUrl}${withoutEnding}.git`
+    })
+  }
   if (match === null) return yield* new NotFound({ kind: "repository", name: url.pathname.slice(5) })
   const [, workspaceText, projectText, serviceText, action] = match
   const service = (action === "info/refs" ? url.searchParams.get("service") : action) as Service | null
@@ -73,15 +84,19 @@ const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServe
 const plain = (text: string, status: number, headers: Record<string, string> = {}) =>
   HttpServerResponse.text(`${text}\n`, { status, headers, contentType: "text/plain; charset=utf-8" })
 
-const answerError = (error: (WireError & { readonly _tag: string }) | GitProcess.GitFailed | CgiFailed) => {
-  if (!("reaction" in error)) {
-    return Effect.as(Effect.logError("git", error), plain("Starform could not open this repository.", 500))
+const answerError =
+  (tokenAdvice: string) =>
+  (error: (WireError & { readonly _tag: string }) | GitProcess.GitFailed | CgiFailed) => {
+    if (!("reaction" in error)) {
+      return Effect.as(Effect.logError("git", error), plain("Starform could not open this repository.", 500))
+    }
+    const status = statusOf(error.reaction)
+    const headers: Record<string, string> =
+      error._tag === "Unauthenticated" ? { "www-authenticate": 'Basic realm="Starform"' } : {}
+    const words =
+      error._tag === "Unauthenticated" && tokenAdvice !== "" ? `${error.person} ${tokenAdvice}` : error.person
+    return Effect.succeed(plain(words, status === 422 ? 404 : status, headers))
   }
-  const status = statusOf(error.reaction)
-  const headers: Record<string, string> =
-    error._tag === "Unauthenticated" ? { "www-authenticate": 'Basic realm="Starform"' } : {}
-  return Effect.succeed(plain(error.person, status === 422 ? 404 : status, headers))
-}
 
 /** git's view of the request. */
 const environmentOf = (
@@ -132,7 +147,8 @@ const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
   )
 })
 
-const handle = (request: HttpServerRequest.HttpServerRequest) => Effect.catch(serve(request), answerError)
+const handle = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.flatMap(GitConfig, ({ tokenAdvice }) => Effect.catch(serve(request), answerError(tokenAdvice)))
 
 /** Adds `/git/…` to the router. */
 export const layerRoutes = HttpRouter.add("*", "/git/*", handle)

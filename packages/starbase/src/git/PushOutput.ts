@@ -46,9 +46,26 @@ export const stored = (
   ""
 ]
 
-export const detached = (deployId: string): ReadonlyArray<string> => [
+/** An app as the `starform` command is told of it, and what is typed before. */
+export interface CommandTarget {
+  readonly commandLine: string
+  readonly workspace: string
+  readonly project: string
+  readonly service: string
+  readonly environment: string
+}
+
+/** A whole line of the `starform` command, which works from any folder. */
+const command = (target: CommandTarget, words: string): string => {
+  const environment = target.environment === "production" ? "" : ` -e ${target.environment}`
+  const app = `${target.workspace}/${target.project}/${target.service}`
+  return `${target.commandLine} ${words} -a ${app}${environment}`
+}
+
+export const detached = (deployId: string, target: CommandTarget): ReadonlyArray<string> => [
   `  Accepted as deploy ${deployId}.`,
-  "  Not waiting, as asked. `starform status` shows how it goes.",
+  "  Not waiting, as asked. This shows how it goes:",
+  `    ${command(target, "status")}`,
   ""
 ]
 
@@ -81,9 +98,10 @@ export const phases = (deploy: Deploy, from: number): ReadonlyArray<string> =>
 const isUnhappy = (phase: DeployPhase): boolean =>
   phase === "failed" || phase === "cancelled" || phase === "superseded"
 
-export const still = (phase: DeployPhase, ms: number): string => {
+/** @param why what keeps it, where that is known */
+export const still = (phase: DeployPhase, ms: number, why: string | null = null): string => {
   const word = phase === "deploying" ? "deploying" : phase === "building" ? "building" : "waiting"
-  return `    … still ${word} (${Math.round(ms / 1000)} s)`
+  return `    … still ${word} (${Math.round(ms / 1000)} s)${why === null ? "" : `: ${why}`}`
 }
 
 const failedWords: Partial<Record<DeployPhase, string>> = {
@@ -110,13 +128,17 @@ export const failure = (cause: DeployFailure, isOlderLive: boolean): ReadonlyArr
 export const live = (
   urls: ReadonlyArray<string>,
   totalMs: number,
+  target: CommandTarget,
   idle: ReadonlyArray<string> = []
 ): ReadonlyArray<string> => [
   "",
   ...(urls.length === 0
     ? [`  ✓ live (${seconds(totalMs)} in all)`]
     : urls.map((url) => `  ✓ live at ${url}  (${seconds(totalMs)} in all)`)),
-  ...idle.map((name) => `    ${name} runs no copies; starform scale ${name}=1 starts one`),
+  ...idle.flatMap((name) => [
+    `    ${name} runs no copies; this starts one:`,
+    `      ${command(target, `scale ${name}=1`)}`
+  ]),
   ""
 ]
 

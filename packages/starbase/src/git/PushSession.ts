@@ -98,7 +98,8 @@ export const layerNoDeps = Layer.effect(
     const follower = yield* DeployFollower
     const settlement = yield* BranchSettlement
     const random = yield* SecureRandom.SecureRandom
-    const { appScheme, appPortSuffix, gitTreeEntriesMax, gitTreeBytesMax } = yield* StarbaseConfig
+    const { appScheme, appPortSuffix, gitTreeEntriesMax, gitTreeBytesMax, commandLine } =
+      yield* StarbaseConfig
 
     const wire = <A, E extends WireError, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.catch(effect, (error) =>
@@ -185,7 +186,14 @@ export const layerNoDeps = Layer.effect(
       yield* Effect.forEach(PushOutput.accepted(shown), print)
       const urls = identity.hostnames.map((hostname) => `${appScheme}://${hostname}${appPortSuffix}`)
       const { appId } = identity
-      return { appId, workspaceId: workspace.id, deploy, urls } satisfies AcceptedDeploy
+      const target = {
+        commandLine,
+        workspace: workspace.slug,
+        project: project.slug,
+        service: push.target.service,
+        environment: environment.name
+      }
+      return { appId, workspaceId: workspace.id, deploy, urls, target } satisfies AcceptedDeploy
     })
 
     /** The deploy stands whether the branch moves now or by the sweep. */
@@ -203,7 +211,7 @@ export const layerNoDeps = Layer.effect(
       const branch = { appId: accepted.appId, repository, ref: update.ref }
       if (isDetached) {
         yield* moved(update.ref, settlement.lead(branch, accepted.deploy.id, commit))
-        yield* Effect.forEach(PushOutput.detached(accepted.deploy.id), print)
+        yield* Effect.forEach(PushOutput.detached(accepted.deploy.id, accepted.target), print)
         return null
       }
       const { deploy, supersededBy } = yield* follower.follow(accepted, print)

@@ -1,6 +1,9 @@
 /** What a push says while it waits and how it ends: live, failed, superseded, detached. Signs of life come from a short heartbeat. */
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { ProcessName, Slug } from "@starform/domain/ids/Slug"
+import * as ApiWorld from "../harness/ApiWorld.ts"
 import * as GitClone from "../harness/GitClone.ts"
 import * as GitWorld from "../harness/GitWorld.ts"
 import * as StarbaseProcess from "../harness/StarbaseProcess.ts"
@@ -8,7 +11,8 @@ import * as StarbaseProcess from "../harness/StarbaseProcess.ts"
 const builds = new GitWorld.Builds()
 
 const layer = GitWorld.layerNew.pipe(
-  Layer.provideMerge(StarbaseProcess.layer(builds.script, { gitHeartbeat: Duration.millis(150) }))
+  Layer.provideMerge(StarbaseProcess.layer(builds.script, { gitHeartbeat: Duration.millis(150) })),
+  Layer.provideMerge(FetchHttpClient.layer)
 )
 
 const count = (text: string, part: string) => text.split(part).length - 1
@@ -35,6 +39,36 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("F
         said.toSorted((a, b) => a - b)
       )
     })
+  )
+
+  it.effect(
+    "a push to an app whose web process runs no copies ends at no URL, with the line that starts one",
+    () =>
+      Effect.gen(function* () {
+        const clone = yield* GitClone.empty
+        const remote = yield* GitWorld.remoteOf("asleep")
+        yield* clone.commit({ app: "asleep" })
+        assert.include((yield* clone.run("push", remote, "main")).output, "✓ live at http")
+        const client = yield* ApiWorld.clientOf(ApiWorld.workspaceToken)
+        const app = { ...ApiWorld.app, service: Slug.make("asleep") }
+        const requestId = ApiWorld.requestId()
+        const deploy = yield* client.SetScale({
+          app,
+          requestId,
+          process: ProcessName.make("web"),
+          replicas: 0
+        })
+        yield* GitClone.until(
+          "the scale is live",
+          Effect.map(GitWorld.deploysOf("asleep"), (deploys) => deploys.find(({ id }) => id === deploy?.id)),
+          (found) => found?.phase === "deployed"
+        )
+        yield* clone.commit({ app: "still asleep" })
+        const { output } = yield* clone.run("push", remote, "main")
+        assert.match(output, /✓ live \(/)
+        assert.include(output, "web runs no copies; this starts one:")
+        assert.include(output, "starform scale web=1 -a acme/shop/asleep")
+      })
   )
 
   it.effect("a build that prints nothing for long shows signs of life all the same", () =>

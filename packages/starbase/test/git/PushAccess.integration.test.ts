@@ -19,7 +19,11 @@ import * as StarbaseProcess from "../harness/StarbaseProcess.ts"
 
 const builds = new GitWorld.Builds()
 
-const layer = GitWorld.layerNew.pipe(Layer.provideMerge(StarbaseProcess.layer(builds.script)))
+const tokenAdvice = "A valid one is on the first page of the handbook."
+
+const layer = GitWorld.layerNew.pipe(
+  Layer.provideMerge(StarbaseProcess.layer(builds.script, { tokenAdvice }))
+)
 
 const readToken = Redacted.make(`sfw_${ApiWorld.workspaceId}_${"r".repeat(43)}`)
 const wrongToken = Redacted.make(`sfw_${ApiWorld.workspaceId}_${"x".repeat(43)}`)
@@ -46,7 +50,7 @@ const askSocket = Effect.fnUntraced(function* (request: object) {
 
 it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("PushAccess", (it) => {
   it.effect(
-    "a wrong token, an agent's token and somebody else's password are refused and say nothing else",
+    "a wrong token, an agent's token and somebody else's password are refused alike, and told where a valid one is",
     () =>
       Effect.gen(function* () {
         const texts = [wrongToken, ApiWorld.agentToken, Redacted.make("hunter2"), Redacted.make("")]
@@ -54,6 +58,10 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
         for (const refusal of refusals.slice(0, 3)) {
           assert.strictEqual(refusal.status, 128)
           assert.include(refusal.output, "Authentication failed")
+          assert.include(
+            refusal.output,
+            `This token is not valid. Use a token of the workspace. ${tokenAdvice}`
+          )
           assert.deepStrictEqual(refusal, refusals[0])
         }
         assert.strictEqual(refusals[3]?.status, 128)
@@ -98,6 +106,21 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       const both = "service=git-receive-pack&service=git-upload-pack"
       assert.strictEqual(yield* Effect.promise(() => asked(both)), "# service=git-receive-pack")
       assert.strictEqual(yield* Effect.promise(() => asked(`${both}&x=1`)), "# service=git-receive-pack")
+    })
+  )
+
+  it.effect("a URL without .git is told the one that it should be, token or not", () =>
+    Effect.gen(function* () {
+      const { publicUrl } = yield* GitConfig
+      const clone = yield* GitClone.empty
+      yield* clone.commit({ app: "1" })
+      for (const token of [ApiWorld.workspaceToken, wrongToken]) {
+        const remote = (yield* GitWorld.remoteOf("api", { token })).replace(/\.git$/, "")
+        const { status, output } = yield* clone.run("push", remote, "main")
+        assert.strictEqual(status, 128)
+        assert.include(output, `URL: it must end in .git: ${publicUrl}/git/acme/shop/api.git`)
+        assert.notInclude(output.split("\n")[0], Redacted.value(token))
+      }
     })
   )
 

@@ -32,6 +32,14 @@ const failure: DeployFailure = {
   output: ["npm error code 1", "npm error see above"]
 }
 
+const target: PushOutput.CommandTarget = {
+  commandLine: "npm run starform --",
+  workspace: "acme",
+  project: "shop",
+  service: "api",
+  environment: "production"
+}
+
 const failedFor = (reason: string) => deployIn([["failed", 0]], { failure: { ...failure, reason } })
 
 describe("PushOutput", () => {
@@ -75,9 +83,10 @@ describe("PushOutput", () => {
         ""
       ]
     )
-    assert.deepStrictEqual(PushOutput.detached("d1"), [
+    assert.deepStrictEqual(PushOutput.detached("d1", { ...target, environment: "staging" }), [
       "  Accepted as deploy d1.",
-      "  Not waiting, as asked. `starform status` shows how it goes.",
+      "  Not waiting, as asked. This shows how it goes:",
+      "    npm run starform -- status -a acme/shop/api -e staging",
       ""
     ])
     assert.strictEqual(PushOutput.buildLine("npm ci"), "    npm ci")
@@ -115,6 +124,10 @@ describe("PushOutput", () => {
   it("still", () => {
     assert.strictEqual(PushOutput.still("building", 12_400), "    … still building (12 s)")
     assert.strictEqual(PushOutput.still("deploying", 4000), "    … still deploying (4 s)")
+    assert.strictEqual(
+      PushOutput.still("deploying", 12_000, "nothing listens on the port in PORT"),
+      "    … still deploying (12 s): nothing listens on the port in PORT"
+    )
     assert.strictEqual(PushOutput.still("pending", 0), "    … still waiting (0 s)")
   })
 
@@ -146,17 +159,18 @@ describe("PushOutput", () => {
   })
 
   it("live and ended", () => {
-    assert.deepStrictEqual(PushOutput.live(["https://a.example", "https://b.example"], 61_000), [
+    assert.deepStrictEqual(PushOutput.live(["https://a.example", "https://b.example"], 61_000, target), [
       "",
       "  ✓ live at https://a.example  (1 min 1 s in all)",
       "  ✓ live at https://b.example  (1 min 1 s in all)",
       ""
     ])
-    assert.deepStrictEqual(PushOutput.live([], 900), ["", "  ✓ live (0.9 s in all)", ""])
-    assert.deepStrictEqual(PushOutput.live([], 900, ["worker"]), [
+    assert.deepStrictEqual(PushOutput.live([], 900, target), ["", "  ✓ live (0.9 s in all)", ""])
+    assert.deepStrictEqual(PushOutput.live([], 900, target, ["worker"]), [
       "",
       "  ✓ live (0.9 s in all)",
-      "    worker runs no copies; starform scale worker=1 starts one",
+      "    worker runs no copies; this starts one:",
+      "      npm run starform -- scale worker=1 -a acme/shop/api",
       ""
     ])
     assert.deepStrictEqual(PushOutput.ended("superseded", commit), [

@@ -41,6 +41,8 @@ export const place = Effect.gen(function* () {
     gitHeartbeat: Duration.seconds(4),
     gitTokenLife: Duration.minutes(1),
     publicUrl: `http://127.0.0.1:${port}`,
+    commandLine: "starform",
+    tokenAdvice: "",
     appScheme: "http",
     appPortSuffix: "",
     appDomain: ".test",

@@ -73,23 +73,24 @@ export const targetOf = (context: ProxyContext, request: http.IncomingMessage): 
   }
   const backend = chooseBackend(answer.rule.backends, context.random())
   return backend === undefined
-    ? { status: 500, text: `Route ${answer.rule.route} has no backend for ${hostname}${pathname}.` }
+    ? { status: 500, text: `Nothing serves ${hostname}${pathname}.` }
     : { hostname, path, service: backend.service }
 }
 
-const notReady = (service: string, size: number | undefined): Refusal => ({
+/** For the visitor of an app: names nothing but the address that was asked for. */
+const notReady = (hostname: string, size: number | undefined): Refusal => ({
   status: 503,
   text:
     size === undefined || size === 0
-      ? `Service ${service} has no instance.`
-      : `Service ${service} has no ready instance (${size} not ready).`,
+      ? `The app at ${hostname} runs no copies.`
+      : `The app at ${hostname} is not ready yet; try again in a moment.`,
   retryAfterSeconds: 1
 })
 
 /** An endpoint, now or as soon as one is ready; `tried` is emptied whenever it is worth trying all again. Returns its cancellation. */
 export const acquireEndpoint = (
   context: ProxyContext,
-  service: string,
+  { hostname, service }: RequestTarget,
   tried: Set<string>,
   onEndpoint: (endpoint: Endpoint) => void,
   onRefusal: (refusal: Refusal) => void
@@ -102,7 +103,7 @@ export const acquireEndpoint = (
   }
   const size = endpoints.size(service)
   if (size === undefined || size === 0 || context.held >= settings.heldRequestsMax) {
-    onRefusal(notReady(service, size))
+    onRefusal(notReady(hostname, size))
     return () => undefined
   }
   context.held += 1
@@ -132,7 +133,7 @@ export const acquireEndpoint = (
   }
   const cancelDeadline = context.later(settings.holdMax, () => {
     settle()
-    onRefusal(notReady(service, endpoints.size(service)))
+    onRefusal(notReady(hostname, endpoints.size(service)))
   })
   wait()
   return settle

@@ -58,7 +58,7 @@ export const proxyRequest = (
     cancelAcquire = () => undefined
     cancelAcquire = acquireEndpoint(
       context,
-      target.service,
+      target,
       tried,
       (endpoint) => {
         cancelAcquire = () => undefined
@@ -147,7 +147,7 @@ export const proxyRequest = (
       }
       refuse(
         response,
-        { status: 502, text: `Service ${target.service} broke the connection before it answered.` },
+        { status: 502, text: `The app at ${target.hostname} broke the connection before it answered.` },
         requestId
       )
     })

@@ -44,9 +44,7 @@ export const proxyUpgrade = (
 
   const next = () => {
     cancel = () => undefined
-    cancel = acquireEndpoint(context, target.service, tried, attempt, (refusal) =>
-      refuse(socket, refusal, requestId)
-    )
+    cancel = acquireEndpoint(context, target, tried, attempt, (refusal) => refuse(socket, refusal, requestId))
   }
 
   const attempt = (endpoint: Endpoint) => {
@@ -113,7 +111,7 @@ export const proxyUpgrade = (
         next()
         return
       }
-      const text = `Service ${target.service} broke the connection before it answered.`
+      const text = `The app at ${target.hostname} broke the connection before it answered.`
       refuse(socket, { status: 502, text }, requestId)
     })
     upstream.end()

@@ -7,6 +7,8 @@ import { activeDeploy, type AppEvent, type AppState } from "./AppState.ts"
 
 const advice: Readonly<Record<string, string>> = {
   WrongPort: "Listen on the port in the PORT variable.",
+  PortNotOpen:
+    "Listen on process.env.PORT (the variable PORT), on 0.0.0.0; if the app only needs longer to boot, raise startupSeconds.",
   UnreachableInterface: "Listen on 0.0.0.0 (or ::), not on 127.0.0.1.",
   CrashLoopBackOff: "The process ends right after its start. Its last output is above.",
   Error: "The process ends right after its start. Its last output is above.",

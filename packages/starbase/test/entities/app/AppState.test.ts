@@ -304,6 +304,18 @@ describe("acceptPush", () => {
   })
 })
 
+describe("observe", () => {
+  it("says what to do about an app that never opened its port", () => {
+    const state = deploying(created, first)
+    const reason = { code: "PortNotOpen", message: "nothing listened on the port in PORT within 60 s" }
+    const report = Specimens.observed(state.desired!, "failed", reason)
+    const after = observe(state, report, nowMs).events.reduce(App.evolve, state)
+    const failure = App.findDeploy(after, first)?.failure
+    assert.strictEqual(failure?.reason, reason.message)
+    assert.match(failure?.advice ?? "", /^Listen on process\.env\.PORT .* on 0\.0\.0\.0/)
+  })
+})
+
 describe("INV-APP-6", () => {
   it("restores the live entry at a new ordinal when a rollout fails", () => {
     const before = live(created, first)

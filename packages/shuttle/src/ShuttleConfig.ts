@@ -82,7 +82,7 @@ export interface Settings {
   readonly podUser: number
   /** How often a container may end by itself before its release counts as failed. */
   readonly crashesMax: number
-  /** How long a pod may listen on a wrong address before its release counts as failed, or on none before that is told. */
+  /** How long a pod may listen on a wrong address before its release counts as failed; on none, before that is told. */
   readonly unreachableGrace: Duration.Duration
 }
 

@@ -32,6 +32,9 @@ const config = Layer.effect(
       nodePath: process.execPath,
       pushBytesMax: 1024 ** 2,
       treeLimits: { entriesMax: 1_000, bytesMax: 1024 ** 2 },
+      publicUrl: "http://127.0.0.1",
+      commandLine: "starform",
+      tokenAdvice: "",
       heartbeat: Duration.seconds(4),
       tokenLife: Duration.minutes(1)
     }))

@@ -11,6 +11,8 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
     exclude: ["test/e2e/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Vitest leaves one core idle; these tests wait more than they work.
+    maxWorkers: "100%",
     sequence: { groupOrder: 0 }
   }
 })

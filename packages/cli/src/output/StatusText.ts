@@ -63,7 +63,10 @@ const beforeFirst = (paint: Paint, { branch, line, status: { deploy } }: StatusF
     return {
       mark: paint.dim("○"),
       words: "has nothing to run yet",
-      next: [`git push starform ${branch}`, "deploys the first release"]
+      next: [
+        `git push starform ${branch === "main" ? branch : `HEAD:${branch}`}`,
+        "deploys the first release"
+      ]
     }
   }
   if (!isTerminal(deploy.phase)) {
@@ -115,7 +118,10 @@ const verdictOf = (paint: Paint, given: StatusFacts): Verdict => {
     return {
       mark: health === "down" ? paint.red("●") : paint.yellow("●"),
       words: `${health === "down" ? "is down" : "is live, but not all of it is ready"}${meanwhile}`,
-      next: [line("rollback"), `goes back to the release before; ${line("restart")} starts it afresh`]
+      next:
+        live.number === 1
+          ? [line("restart"), "starts it afresh"]
+          : [line("rollback"), `goes back to the release before; ${line("restart")} starts it afresh`]
     }
   }
   if (running) {

@@ -100,7 +100,9 @@ const processView = (
   Option.map(decodeProcess(deployment.labels[processLabel]), (name) => {
     const view = deploymentView(deployment)
     const pods = podsOfRelease(deployment, view, objects)
-    const problems = pods.flatMap((pod) => {
+    // Copies that are to go are nobody's problem, however they ended.
+    const wanted = view.wantedReplicas === 0 ? [] : pods
+    const problems = wanted.flatMap((pod) => {
       const problem = podProblem(podStatus(pod), limits)
       return problem === null ? [] : [[pod, problem] as const]
     })

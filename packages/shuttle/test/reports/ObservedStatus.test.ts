@@ -181,6 +181,17 @@ describe("observedStatus", () => {
     assert.strictEqual(see(app, workload(app, { wanted: 0 })).status.phase, "available")
   })
 
+  it("waits for a crashed copy to go when no copies are wanted, and does not fail for it", () => {
+    const crashed = container({
+      restartCount: 5,
+      state: { waiting: { reason: "CrashLoopBackOff" } },
+      lastState: run(1)
+    })
+    const parts = { replicas: 1, updated: 1, pods: [crashed] }
+    assert.deepStrictEqual(summary(see(app, workload(app, parts))), ["failed", "CrashLoopBackOff"])
+    assert.deepStrictEqual(summary(see(app, workload(app, { ...parts, wanted: 0 }))), ["progressing", null])
+  })
+
   it("is not available before the attempt ended well, whatever the pods say", () => {
     const earlier: AppOutcome = { _tag: "Applied", appId: app.appId, ordinal: 2 }
     assert.strictEqual(see(app, workload(app, { pods: [ready] }), earlier).status.phase, "progressing")

@@ -12,6 +12,16 @@ import type { AppEvent, AppState } from "./AppState.ts"
 /** Variables of one app, all environments of a service apart. */
 export const variablesMax = 500
 
+/** Variables that every app gets from Starform; one of its own by that name would never arrive. */
+const platformVariables: ReadonlySet<string> = new Set([
+  "PORT",
+  "STARFORM_PROJECT",
+  "STARFORM_ENVIRONMENT",
+  "STARFORM_SERVICE",
+  "STARFORM_RELEASE_ID",
+  "STARFORM_GIT_COMMIT"
+])
+
 type Change = Result.Result<Decision<AppState, AppEvent, Deploy | null>, NotFound | InvalidInput>
 
 interface Requester {
@@ -66,8 +76,9 @@ export const setVariables = (
   const variables = new Map(state.settings.variables.map((variable) => [variable.key, variable]))
   for (const key of command.unset) variables.delete(key)
   for (const variable of command.set) variables.set(variable.key, variable)
-  if (variables.has("PORT" as VariableName)) {
-    return Result.fail(new InvalidInput({ field: "PORT", problem: "is set by Starform; listen on it" }))
+  const taken = command.set.find(({ key }) => platformVariables.has(key))
+  if (taken !== undefined) {
+    return Result.fail(new InvalidInput({ field: taken.key, problem: "is set by Starform for every app" }))
   }
   if (variables.size > variablesMax) {
     return Result.fail(new InvalidInput({ field: "variables", problem: `at most ${variablesMax} per app` }))

@@ -106,7 +106,9 @@ export const decide = (state: AppState, step: Step, n: number, nowMs: number): O
     case "health":
       return Settings.setHealthCheck(state, { ...fresh, health: { path: "/up", startupSeconds: 5 } }, nowMs)
     case "variables": {
-      const key = VariableName.make(step.choice === 7 ? "PORT" : `KEY_${step.choice}`)
+      const key = VariableName.make(
+        step.choice === 7 ? "PORT" : step.choice === 6 ? "STARFORM_SERVICE" : `KEY_${step.choice}`
+      )
       const sealed = { keyId: "k1", sealed: `sealed-${n}` }
       const set = [{ key, value: sealed, secret: true }]
       return Settings.setVariables(state, { ...fresh, set, unset: [VariableName.make("KEY_1")] }, nowMs)

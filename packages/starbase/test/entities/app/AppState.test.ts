@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Result, Schema } from "effect"
 import * as fc from "fast-check"
+import { VariableName } from "@starform/domain/ids/Slug"
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Deploys from "@starform/starbase/entities/app/AppDeploys"
 import * as AppModel from "@starform/starbase/entities/app/AppModel"
 import { observe } from "@starform/starbase/entities/app/AppObservation"
+import { setVariables } from "@starform/starbase/entities/app/AppSettingsChange"
 import * as App from "@starform/starbase/entities/app/AppState"
 import { left, pageSizes, rebuilt } from "../RebuiltRows.ts"
 import * as Specimens from "../Specimens.ts"
@@ -313,6 +315,32 @@ describe("observe", () => {
     const failure = App.findDeploy(after, first)?.failure
     assert.strictEqual(failure?.reason, reason.message)
     assert.match(failure?.advice ?? "", /^Listen on process\.env\.PORT .* on 0\.0\.0\.0/)
+  })
+})
+
+describe("setVariables", () => {
+  const set = (key: string) =>
+    setVariables(
+      created,
+      {
+        deployId: second,
+        requestedBy: "test",
+        set: [{ key: VariableName.make(key), value: { keyId: "k1", sealed: "sealed" }, secret: true }],
+        unset: []
+      },
+      nowMs
+    )
+
+  it("refuses what every app gets from Starform, and says which it is", () => {
+    for (const key of ["PORT", "STARFORM_PROJECT", "STARFORM_GIT_COMMIT"]) {
+      const problem = "is set by Starform for every app"
+      assert.deepInclude(Result.getOrThrow(Result.flip(set(key))), {
+        _tag: "InvalidInput",
+        field: key,
+        problem
+      })
+    }
+    assert.isTrue(Result.isSuccess(set("STARFORM_FLAVOUR")))
   })
 })
 

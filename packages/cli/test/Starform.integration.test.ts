@@ -191,6 +191,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["scale", "-a", "api", "web=3", "worker=0"],
           ["scale", "-a", "api", "web=0"],
           ["status", "-a", "api"],
+          ["restart", "-a", "api"],
           ["scale", "-a", "api", "web=3"],
           ["scale", "-a", "api", "db=1"],
           ["scale", "-a", "api", "web"],

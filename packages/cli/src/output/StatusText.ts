@@ -48,7 +48,8 @@ const healthOf = ({ observed, live, scale }: AppStatus): Health => {
   return observed.phase === "available" ? "live" : "starting"
 }
 
-const isWebIdle = ({ live, scale }: AppStatus): boolean =>
+/** Nothing of it answers, because nobody wants a copy of its `web`. */
+export const isWebIdle = ({ live, scale }: AppStatus): boolean =>
   live !== null && live.processes.some(({ name }) => name === "web") && copiesOf(scale, "web") === 0
 
 const afterFailure = (deploy: Deploy | null, line: CommandLine): Verdict["next"] =>

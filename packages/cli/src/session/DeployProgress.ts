@@ -3,6 +3,7 @@ import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { idleText, phaseLines } from "../output/DeployText.ts"
+import { isWebIdle } from "../output/StatusText.ts"
 import { paint } from "../output/Paint.ts"
 import * as Printing from "../output/Printing.ts"
 import type { ChosenApp } from "./AppChoice.ts"
@@ -58,7 +59,7 @@ export const conclude = Effect.fnUntraced(function* (
   options: {
     readonly headline: string
     readonly detach: boolean
-    /** The process that is to run no copies. */
+    /** The process that is to run no copies; else it is said of `web` when that is so. */
     readonly idle?: string | undefined
   }
 ) {
@@ -71,7 +72,9 @@ export const conclude = Effect.fnUntraced(function* (
       `  Deploy ${deploy.ordinal} is under way. ${chosen.line("status")} shows how it goes.`
     ])
   }
-  const { idle } = options
+  const { session, ref: app } = chosen
+  const status = yield* Session.ask(session, session.client.GetAppStatus({ app }))
+  const idle = options.idle ?? (isWebIdle(status) ? "web" : undefined)
   const ended = yield* follow(chosen, deploy, false, idle === undefined ? "Live" : "Done")
   yield* mustBeLive(ended)
   if (idle !== undefined) yield* Printing.lines([`    ${idleText(idle, chosen.line)}`])

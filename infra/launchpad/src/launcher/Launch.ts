@@ -41,6 +41,18 @@ export interface Prepared {
   readonly fallback: string
 }
 
+/** By then the guard of a killed launcher has ended its database; one that had no guard yet is ended here. */
+const guardPatience = Duration.seconds(4)
+
+/** Waits until the ports are free; a database that nobody watches is helped to end. */
+const endOfKilled = (location: string, ports: LaunchPorts.LaunchPorts) =>
+  Effect.ignore(LaunchClaim.endDatabase(location)).pipe(
+    Effect.delay(guardPatience),
+    Effect.forkScoped,
+    Effect.andThen(LaunchPorts.checkPatiently(ports)),
+    Effect.scoped
+  )
+
 /** Where people and programs reach Starbase. */
 export const apiUrl = ({ ports }: PlatformProcesses.Platform): string => `http://127.0.0.1:${ports.api}`
 
@@ -55,9 +67,7 @@ export const prepare = Effect.fnUntraced(function* (checkout: string, options: L
   const ports = LaunchPorts.fromBase(options.portBase)
   const location = LaunchState.locate(checkout, options)
   const isLeftBehind = location !== null && (yield* LaunchClaim.isLeftBehind(location))
-  yield* isLeftBehind
-    ? step("end of a killed start", LaunchPorts.checkPatiently(ports))
-    : LaunchPorts.check(ports)
+  yield* isLeftBehind ? step("end of a killed start", endOfKilled(location, ports)) : LaunchPorts.check(ports)
   const state = yield* LaunchState.open(checkout, options)
   const host = yield* HostEnvironment.read
   const fallback = EmbeddedPostgres.fallbackDirectory(state.directory)
@@ -142,13 +152,12 @@ export const launch = Effect.fnUntraced(function* (prepared: Prepared) {
           directory: state.postgres,
           fallbackDirectory: fallback,
           port: ports.database
-        })
+        }).pipe(Effect.tap(({ pid }) => ServerGuard.watch(pid)))
       ),
       step("local cluster", PlatformProcess.launch(PlatformProcesses.cluster(platform)))
     ],
     { concurrency: 2 }
   )
-  yield* ServerGuard.watch(postgres.pid)
   const starbase = yield* step(
     "Starbase",
     Effect.flatMap(PlatformProcesses.starbase(platform, postgres.url), PlatformProcess.launch)

@@ -1,6 +1,7 @@
 /** Who uses a state folder: nobody, a living launcher, or one that was killed and whose parts may still be ending. */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as PostgresHome from "../postgres/PostgresHome.ts"
 
@@ -27,4 +28,16 @@ export const isLeftBehind = Effect.fnUntraced(function* (state: string) {
   const pid = yield* PostgresHome.ownerOf(directory)
   if (pid !== undefined) return yield* new AlreadyRunning({ directory: state, pid })
   return yield* PostgresHome.hasClaim(directory)
+})
+
+/**
+ * Stops the database of a launcher that was killed before it had set the guard: nothing else would end that server.
+ *
+ * @param state the state folder
+ */
+export const endDatabase = Effect.fnUntraced(function* (state: string) {
+  const fs = yield* FileSystem.FileSystem
+  const directory = yield* fs.realPath(join(state, "postgres"))
+  const home = yield* fs.readFileString(join(directory, "home")).pipe(Effect.orElseSucceed(() => directory))
+  yield* PostgresHome.stopOrphan(join(home, "data"), "10 seconds")
 })

@@ -204,6 +204,20 @@ describe("npm start", () => {
     removeState(folder)
   }, 120_000)
 
+  it("ends the database of a killed start that nothing watched over (INV-LCH-5)", async () => {
+    const folder = stateFolder()
+    const base = await freePortBase()
+    const words = ["--no-sample"]
+    const killed = await start({ stateDirectory: folder, portBase: base, words })
+    process.kill(await childOf(killed, "starform-guard"), "SIGKILL")
+    process.kill(killed.child.pid ?? 0, "SIGKILL")
+    await killed.exited
+    const next = await start({ stateDirectory: folder, portBase: base, words })
+    assert.strictEqual(await next.stop(), 130)
+    assert.deepStrictEqual(await processesIn(folder), [])
+    removeState(folder)
+  }, 60_000)
+
   it("keeps nothing with --ephemeral", async () => {
     const base = await freePortBase()
     const unused = stateFolder()

@@ -34,7 +34,12 @@ const timers = {
   refreshAssignmentsInterval: Duration.millis(500),
   entityMessagePollInterval: Duration.seconds(1),
   /** A handler may finish its append; what waits for the outside world (a build, a rollout) is taken up by the next owner. */
-  entityTerminationTimeout: Duration.millis(500)
+  entityTerminationTimeout: Duration.millis(500),
+  /**
+   * A stored message for a type that is not registered yet waits: the library's minute would turn a deploy into a defect for
+   * ever when a start is slow, or when a newer runner's message reaches an older one. Asks have their own time limit.
+   */
+  entityRegistrationTimeout: Duration.days(1)
 }
 
 /** One ping of a runner. Nobody listening is known at once; a runner that is busy is given longer. */

@@ -43,6 +43,7 @@ type Checked = Pick<
   | "runnerLockExpiry"
   | "runnerLockRefresh"
   | "runnerHealthCheck"
+  | "requestsMax"
   | "entityRequestsMax"
   | "entitiesMax"
   | "masterKey"
@@ -85,6 +86,7 @@ const problems = (settings: Checked): ReadonlyArray<UnsafeRunner> => {
     "RUNNER_HEALTH_CHECK",
     "must not exceed RUNNER_LOCK_EXPIRY, or a dead runner is noticed later than its locks expire"
   )
+  refuse(settings.requestsMax < 16, "REQUESTS_MAX", "must be 16 or more")
   refuse(settings.entityRequestsMax < 16, "ENTITY_REQUESTS_MAX", "must be 16 or more")
   refuse(settings.entitiesMax < 100, "ENTITIES_MAX", "must be 100 or more")
   return found

@@ -32,6 +32,8 @@ export interface StarbaseSettings {
   readonly runnerLockRefresh: Duration.Duration
   /** How often runners look after each other. */
   readonly runnerHealthCheck: Duration.Duration
+  /** HTTP requests that this process has in hand, parked ones included; a further one is `Overloaded`. */
+  readonly requestsMax: number
   /** Requests that one entity holds, waiting or under way; a further one is `Overloaded`. */
   readonly entityRequestsMax: number
   /** Entities that this process keeps in memory, about 15 kB each; a request for a further one is `Overloaded`. */
@@ -94,6 +96,7 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   runnerLockExpiry: Config.Duration("RUNNER_LOCK_EXPIRY").pipe(Config.withDefault(Duration.seconds(5))),
   runnerLockRefresh: Config.Duration("RUNNER_LOCK_REFRESH").pipe(Config.withDefault(Duration.seconds(1))),
   runnerHealthCheck: Config.Duration("RUNNER_HEALTH_CHECK").pipe(Config.withDefault(Duration.seconds(1))),
+  requestsMax: Config.Int("REQUESTS_MAX").pipe(Config.withDefault(15_000)),
   entityRequestsMax: Config.Int("ENTITY_REQUESTS_MAX").pipe(Config.withDefault(1024)),
   entitiesMax: Config.Int("ENTITIES_MAX").pipe(Config.withDefault(50_000)),
   masterKey: Config.Redacted("MASTER_KEY"),
@@ -142,6 +145,7 @@ export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<Sta
     runnerLockExpiry: Duration.seconds(5),
     runnerLockRefresh: Duration.seconds(1),
     runnerHealthCheck: Duration.seconds(1),
+    requestsMax: 15_000,
     entityRequestsMax: 1024,
     entitiesMax: 50_000,
     masterKey: Redacted.make(""),

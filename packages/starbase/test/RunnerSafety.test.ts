@@ -8,6 +8,7 @@ const safe = {
   runnerLockExpiry: Duration.seconds(5),
   runnerLockRefresh: Duration.seconds(1),
   runnerHealthCheck: Duration.seconds(1),
+  requestsMax: 15_000,
   entityRequestsMax: 1024,
   entitiesMax: 50_000,
   masterKey: Redacted.make(Buffer.alloc(32, 7).toString("base64"))

@@ -36,6 +36,7 @@ export const place = Effect.gen(function* () {
     runnerLockExpiry: Duration.seconds(5),
     runnerLockRefresh: Duration.seconds(1),
     runnerHealthCheck: Duration.seconds(1),
+    requestsMax: 15_000,
     entityRequestsMax: 1024,
     entitiesMax: 50_000,
     masterKey: Redacted.make(randomBytes(32).toString("base64")),

@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
-import * as Admission from "./api/Admission.ts"
+import * as RequestLimit from "./api/RequestLimit.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
 import * as Directory from "./api/Directory.ts"
 import * as ProbeRoutes from "./api/ProbeRoutes.ts"
@@ -117,7 +117,7 @@ const server = Layer.unwrap(
 )
 
 /** What every role answers; there before anything else of the port is. */
-const operations = Layer.merge(ProbeRoutes.layerRoutes, Admission.layerRoutes).pipe(
+const operations = Layer.merge(ProbeRoutes.layerRoutes, RequestLimit.layerRoutes).pipe(
   Layer.provide(Readiness.layerNoDeps)
 )
 

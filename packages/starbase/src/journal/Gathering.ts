@@ -82,12 +82,27 @@ export const make = Effect.fnUntraced(function* <In, A, E>(
     return group
   }
 
+  const answer = (members: ReadonlyArray<Member<In, A, E>>, exits: ReadonlyArray<Exit.Exit<A, E>>) =>
+    members.forEach((member, index) =>
+      member.resume(exits[index] ?? Exit.die("Gathering: a member without an answer"))
+    )
+
+  /** An answer runs whatever waits for it. A turn between some of them lets the next group leave meanwhile. */
   const settle = (group: ReadonlyArray<Member<In, A, E>>, exits: ReadonlyArray<Exit.Exit<A, E>>) => {
     for (const member of group) for (const claim of member.claims) claimed.delete(claim)
     isStuck = false
-    group.forEach((member, index) =>
-      member.resume(exits[index] ?? Exit.die("Gathering: a member without an answer"))
-    )
+    wake()
+    let answered = 0
+    return Effect.whileLoop({
+      while: () => answered < group.length,
+      body: () => {
+        const end = answered + bounds.answersAtOnce
+        answer(group.slice(answered, end), exits.slice(answered, end))
+        answered = end
+        return Effect.yieldNow
+      },
+      step: () => undefined
+    })
   }
 
   const arrival = Effect.callback<void>((resume) => {
@@ -105,7 +120,7 @@ export const make = Effect.fnUntraced(function* <In, A, E>(
     if (members.length === 0) return Effect.void
     return perform(members.map(({ input }) => input)).pipe(
       Effect.exit,
-      Effect.map((exit) =>
+      Effect.flatMap((exit) =>
         settle(members, Exit.isSuccess(exit) ? exit.value : members.map(() => Exit.failCause(exit.cause)))
       )
     )
@@ -117,7 +132,7 @@ export const make = Effect.fnUntraced(function* <In, A, E>(
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isClosed = true
-      settle(
+      answer(
         waiting,
         waiting.map(() => Exit.interrupt())
       )

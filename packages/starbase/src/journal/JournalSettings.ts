@@ -8,6 +8,8 @@ export interface GroupBounds {
   readonly bytesMax: number
   /** Groups in flight at once; each holds a connection. */
   readonly groupsMax: number
+  /** Members that are answered without letting anything else run. */
+  readonly answersAtOnce: number
   /** Members that wait for a group; one more is refused as `JournalOverloaded`. */
   readonly waitingMax: number
   /** Bytes of what waits, as JSON. */
@@ -29,6 +31,7 @@ export const defaults: JournalSettings = {
     membersMax: 128,
     bytesMax: mebibyte,
     groupsMax: 2,
+    answersAtOnce: 16,
     waitingMax: 4_096,
     waitingBytesMax: 64 * mebibyte
   },
@@ -36,6 +39,7 @@ export const defaults: JournalSettings = {
     membersMax: 64,
     bytesMax: mebibyte,
     groupsMax: 2,
+    answersAtOnce: 16,
     waitingMax: 16_384,
     waitingBytesMax: 64 * mebibyte
   },

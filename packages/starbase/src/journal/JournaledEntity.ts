@@ -125,6 +125,29 @@ const replyCodec = <Reply>(reply: Schema.Codec<Reply, unknown>): Schema.Codec<Re
   return codec
 }
 
+const makeCodecs = <State, Event, OutboxEffect>(model: EntityModel<State, Event, OutboxEffect>) => ({
+  decodeEvents: Schema.decodeUnknownEffect(Schema.Array(model.event)),
+  encodeEvents: Schema.encodeEffect(Schema.Array(model.event)),
+  encodeEffects: Schema.encodeEffect(Schema.Array(model.effect)),
+  decodeState: Schema.decodeUnknownOption(model.state),
+  encodeState: Schema.encodeEffect(model.state)
+})
+
+type Codecs<State, Event, OutboxEffect> = ReturnType<typeof makeCodecs<State, Event, OutboxEffect>>
+
+/** One set for all entities of a type: an idle entity holds its state and little else. */
+const modelCodecs = new WeakMap<object, unknown>()
+
+const codecsOf = <State, Event, OutboxEffect>(
+  model: EntityModel<State, Event, OutboxEffect>
+): Codecs<State, Event, OutboxEffect> => {
+  const known = modelCodecs.get(model)
+  if (known !== undefined) return known as Codecs<State, Event, OutboxEffect>
+  const codecs = makeCodecs(model)
+  modelCodecs.set(model, codecs)
+  return codecs
+}
+
 interface Loaded<State> {
   readonly state: State
   readonly sequence: number
@@ -146,11 +169,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
   const key: Journal.EntityKey = { type: model.type, id }
   const name = `${model.type} ${id}`
   const turn = Semaphore.makeUnsafe(1)
-  const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(model.event))
-  const encodeEvents = Schema.encodeEffect(Schema.Array(model.event))
-  const encodeEffects = Schema.encodeEffect(Schema.Array(model.effect))
-  const decodeState = Schema.decodeUnknownOption(model.state)
-  const encodeState = Schema.encodeEffect(model.state)
+  const { decodeEvents, encodeEvents, encodeEffects, decodeState, encodeState } = codecsOf(model)
 
   let loaded: Loaded<State> | undefined
   let changed = Deferred.makeUnsafe<void>()
@@ -237,7 +256,10 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       requestId: options.requestId,
       atMs: nowMs,
       reply: yield* reply(state),
-      effects: yield* encodeEffects(effects).pipe(Effect.catch(fault("effects cannot be written"))),
+      effects:
+        effects.length === 0
+          ? []
+          : yield* encodeEffects(effects).pipe(Effect.catch(fault("effects cannot be written"))),
       reserve,
       release,
       rows

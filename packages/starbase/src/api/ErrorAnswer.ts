@@ -1,11 +1,8 @@
 /** Failures of plain HTTP routes as answers: JSON `{ error, message }` with the status of the error's reaction. */
 import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
-import { InternalFault, Overloaded } from "@starform/domain/errors/RequestErrors"
+import { InternalFault } from "@starform/domain/errors/RequestErrors"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Schema from "effect/Schema"
-
-const isOverloaded = Schema.is(Overloaded)
 
 /**
  * Answers any wire error; what is no wire error is a fault of ours, logged and named by its tag alone.
@@ -22,7 +19,7 @@ export const answerErrors = <R>(
 ) =>
   Effect.catch(handled, (error) => {
     const wire = "reaction" in error ? error : new InternalFault({ reference: error._tag })
-    const retryAfter = isOverloaded(wire) ? { "retry-after": String(wire.retryAfterSeconds) } : {}
+    const retryAfter = "retryAfterSeconds" in wire ? { "retry-after": String(wire.retryAfterSeconds) } : {}
     const logged = wire.reaction === "report" ? Effect.logError(what, error) : Effect.logDebug(wire.message)
     return Effect.as(
       logged,

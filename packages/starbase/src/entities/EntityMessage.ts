@@ -5,6 +5,7 @@ import {
   InvalidInput,
   NameTaken,
   NotFound,
+  Overloaded,
   RequestIdReused,
   Unavailable
 } from "@starform/domain/errors/RequestErrors"
@@ -23,11 +24,12 @@ export const CommonError = Schema.Union([
   InvalidInput,
   NameTaken,
   RequestIdReused,
+  Overloaded,
   Unavailable,
   InternalFault
 ])
 
-export const ReadError = Schema.Union([NotFound, Unavailable, InternalFault])
+export const ReadError = Schema.Union([NotFound, Overloaded, Unavailable, InternalFault])
 
 /** A caller that goes away does not stop a mutation: memory must not fall behind the journal (INV-JRN-6). */
 export const mutationAnnotations = Context.make(ClusterSchema.Uninterruptible, true)

@@ -10,7 +10,10 @@ import { Journal } from "../journal/Journal.ts"
 import { journalAppends, journalAppendsInHand, journalAppendSeconds, shownAs } from "./StarbaseMetrics.ts"
 
 const outcomes: Readonly<Record<string, string>> = {
+  AlreadyAnswered: "answered",
   Fenced: "fenced",
+  JournalOverloaded: "overloaded",
+  JournalRefused: "refused",
   NameHeld: "name_held",
   JournalUnavailable: "unavailable"
 }

@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as RequestLimit from "./api/RequestLimit.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
 import * as Directory from "./api/Directory.ts"
+import * as MetricsRoute from "./api/operator/MetricsRoute.ts"
 import * as ProbeRoutes from "./api/ProbeRoutes.ts"
 import * as Readiness from "./api/Readiness.ts"
 import * as ServiceCatalog from "./api/ServiceCatalog.ts"
@@ -38,6 +39,7 @@ import * as PushSession from "./git/PushSession.ts"
 import * as RepositoryBundles from "./git/RepositoryBundles.ts"
 import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
+import * as JournalMetrics from "./metrics/JournalMetrics.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
 import * as PublicApi from "./PublicApi.ts"
@@ -48,6 +50,7 @@ import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
+import * as StarbaseTracing from "./StarbaseTracing.ts"
 import * as BuildOwner from "./workflows/BuildOwner.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
@@ -62,7 +65,10 @@ const database = Layer.unwrap(
 
 const buildLogTable = Layer.effectDiscard(BuildLogIndexPostgres.buildLogSchema)
 
-const journal = JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))
+const journal = JournalMetrics.layer.pipe(
+  Layer.provideMerge(JournalPostgres.layer),
+  Layer.provideMerge(JournalSchema.layer)
+)
 
 const vault = Layer.unwrap(Effect.map(StarbaseConfig, ({ masterKey }) => Vault.layerPostgres(masterKey)))
 
@@ -117,9 +123,11 @@ const server = Layer.unwrap(
 )
 
 /** What every role answers; there before anything else of the port is. */
-const operations = Layer.merge(ProbeRoutes.layerRoutes, RequestLimit.layerRoutes).pipe(
-  Layer.provide(Readiness.layerNoDeps)
-)
+const operations = Layer.mergeAll(
+  ProbeRoutes.layerRoutes,
+  RequestLimit.layerRoutes,
+  MetricsRoute.layerRoutes(ClusterRunner.shardGroups)
+).pipe(Layer.provide(Readiness.layerNoDeps))
 
 const ingress = HttpRouter.serve(
   Layer.mergeAll(operations, AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes),
@@ -127,7 +135,7 @@ const ingress = HttpRouter.serve(
 ).pipe(Layer.provideMerge(server))
 
 /** What every role stands on. */
-const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer)
+const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer, StarbaseTracing.layer)
 
 /**
  * All roles in one process.

@@ -1,5 +1,7 @@
 /** The App entity at work: each message is one pure decision over the journal. No business fact is decided here. */
 import { NotFound } from "@starform/domain/errors/RequestErrors"
+import { AppId } from "@starform/domain/ids/AppId"
+import type { DeployId } from "@starform/domain/ids/Ids"
 import { Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Principal from "@starform/domain/model/Principal"
 import * as Entity from "effect/cluster/Entity"
@@ -8,6 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import { tell } from "../../metrics/DeployEnds.ts"
+import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
@@ -24,24 +28,66 @@ interface Command {
   readonly principal: Principal.Principal
 }
 
+/** The deploy that an event ends, if it ends one. */
+const endedDeploy = (event: AppEvent): ReadonlyArray<DeployId> => {
+  switch (event._tag) {
+    case "DeployLive":
+    case "DeployFailed":
+    case "DeployCancelled":
+    case "DeploySuperseded":
+      return [event.deployId]
+    default:
+      return []
+  }
+}
+
+const deploysOf = (state: AppState, ids: ReadonlyArray<DeployId>) =>
+  ids.flatMap((id) => findDeploy(state, id) ?? [])
+
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const app = yield* JournaledEntity.open(model, entityId)
+
+  /** Tells of the deploys that a decision ended, once its events are appended. Whoever dies in between tells nothing. */
+  const tellingEnds = <Reply, E, E2>(
+    decide: Decide<Reply, E>,
+    run: (decide: Decide<Reply, E>) => Effect.Effect<Reply, E2>
+  ) =>
+    Effect.suspend(() => {
+      let events: ReadonlyArray<AppEvent> = []
+      const noting: Decide<Reply, E> = (state, nowMs) =>
+        Result.map(decide(state, nowMs), (decision) => {
+          events = decision.events
+          return decision
+        })
+      const told = Effect.suspend(() => {
+        const ended = events.flatMap(endedDeploy)
+        return ended.length === 0
+          ? Effect.void
+          : Effect.flatMap(app.state, (state) =>
+              Effect.forEach(deploysOf(state, ended), (deploy) => tell(AppId.make(entityId), deploy))
+            )
+      })
+      return Effect.tap(run(noting), () => Effect.ignore(told))
+    })
 
   /** Runs one decision under the request id of its message. */
   const decide = <Payload, Reply, E>(
     reply: Schema.Codec<Reply, unknown>,
     decision: (state: AppState, payload: Payload & Command, nowMs: number) => ReturnType<Decide<Reply, E>>
   ) =>
-    Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
+    Effect.fnUntraced(function* ({
+      payload,
+      tag
+    }: {
+      readonly payload: Payload & Command
+      readonly tag: string
+    }) {
       const { requestId, principal } = payload
-      return yield* app.execute({
-        requestId,
-        principal,
-        payload,
-        reply,
-        decide: (state, nowMs) => decision(state, payload, nowMs)
-      })
+      return yield* tellingEnds(
+        (state, nowMs) => decision(state, payload, nowMs),
+        (decide) => app.execute({ requestId, principal, payload, reply, decide })
+      ).pipe(measured("App", tag))
     })
 
   const by = <P extends Command>(payload: P) => ({
@@ -71,11 +117,10 @@ const make = Effect.gen(function* () {
     SettleBranch: decide(Schema.Void, Deploys.settleBranch),
 
     Observe: ({ payload: { principal, observed } }) =>
-      app.observe({
-        origin: "observed",
-        principal,
-        decide: (state, nowMs) => Result.succeed(observe(state, observed, nowMs))
-      }),
+      tellingEnds(
+        (state, nowMs) => Result.succeed(observe(state, observed, nowMs)),
+        (decide) => app.observe({ origin: "observed", principal, decide })
+      ).pipe(measured("App", "Observe")),
 
     // Reads do not queue behind commands: the state is one immutable value, replaced after each append.
     GetApp: () => app.state.pipe(Rpc.fork),

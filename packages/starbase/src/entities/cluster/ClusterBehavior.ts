@@ -11,6 +11,7 @@ import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import { freshEpoch } from "../../desired/FreshEpoch.ts"
+import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
@@ -39,27 +40,38 @@ const make = Effect.gen(function* () {
       payload: Payload & Command
     ) => Result.Result<JournaledEntity.Decision<ClusterState, ClusterEvent, void>, E>
   ) =>
-    Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
+    Effect.fnUntraced(function* ({
+      payload,
+      tag
+    }: {
+      readonly payload: Payload & Command
+      readonly tag: string
+    }) {
       const { requestId, principal } = payload
-      return yield* cluster.execute({
-        requestId,
-        principal,
-        payload,
-        reply: Schema.Void,
-        decide: (state) => decision(state, payload)
-      })
+      return yield* cluster
+        .execute({
+          requestId,
+          principal,
+          payload,
+          reply: Schema.Void,
+          decide: (state) => decision(state, payload)
+        })
+        .pipe(measured("Cluster", tag))
     })
 
-  const renewEpoch = Effect.fnUntraced(function* ({ payload }: { readonly payload: Renewal }) {
-    const { requestId, principal, epoch } = payload
-    yield* cluster.execute({
-      requestId,
-      principal,
-      payload: { requestId, principal },
-      reply: Schema.Void,
-      decide: (state) => Decisions.renewEpoch(state, { epoch })
-    })
-  })
+  const renewEpoch = Effect.fnUntraced(
+    function* ({ payload }: { readonly payload: Renewal }) {
+      const { requestId, principal, epoch } = payload
+      yield* cluster.execute({
+        requestId,
+        principal,
+        payload: { requestId, principal },
+        reply: Schema.Void,
+        decide: (state) => Decisions.renewEpoch(state, { epoch })
+      })
+    },
+    measured("Cluster", "RenewEpoch")
+  )
 
   const isPermitted = (state: ClusterState, agentTokenHash: string) =>
     state.registration !== null && state.registration.agentTokenHash === agentTokenHash
@@ -115,15 +127,18 @@ const make = Effect.gen(function* () {
     RenewEpoch: renewEpoch,
     ConfirmEpoch: decide(Decisions.confirmEpoch),
 
-    Report: Effect.fnUntraced(function* ({ payload: { agentTokenHash, report } }) {
-      yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, agentTokenHash))
-      yield* sawAgent(report.revision)
-      yield* cluster.observe({
-        origin: "report",
-        principal: { _tag: "Agent", clusterId: ClusterId.make(entityId) },
-        decide: (state) => Result.succeed(Decisions.report(state, report))
-      })
-    }),
+    Report: Effect.fnUntraced(
+      function* ({ payload: { agentTokenHash, report } }) {
+        yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, agentTokenHash))
+        yield* sawAgent(report.revision)
+        yield* cluster.observe({
+          origin: "report",
+          principal: { _tag: "Agent", clusterId: ClusterId.make(entityId) },
+          decide: (state) => Result.succeed(Decisions.report(state, report))
+        })
+      },
+      measured("Cluster", "Report")
+    ),
 
     // Thousands of agents may wait; none may hold up a write. Each sees whole states only.
     AwaitDesired: ({ payload }) => awaitDesired(payload).pipe(Rpc.fork),

@@ -9,6 +9,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import * as Decisions from "./TenantDecisions.ts"
+import { measured } from "../../metrics/StarbaseMetrics.ts"
 import { TenantEntity } from "./TenantEntity.ts"
 import { model } from "./TenantModel.ts"
 import type { TenantEvent, TenantState } from "./TenantState.ts"
@@ -29,15 +30,23 @@ const make = Effect.gen(function* () {
       payload: Payload & Command
     ) => Result.Result<JournaledEntity.Decision<TenantState, TenantEvent, Reply>, E>
   ) =>
-    Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
+    Effect.fnUntraced(function* ({
+      payload,
+      tag
+    }: {
+      readonly payload: Payload & Command
+      readonly tag: string
+    }) {
       const { requestId, principal } = payload
-      return yield* tenant.execute({
-        requestId,
-        principal,
-        payload,
-        reply,
-        decide: (state) => decision(state, payload)
-      })
+      return yield* tenant
+        .execute({
+          requestId,
+          principal,
+          payload,
+          reply,
+          decide: (state) => decision(state, payload)
+        })
+        .pipe(measured("Tenant", tag))
     })
 
   return TenantEntity.of({

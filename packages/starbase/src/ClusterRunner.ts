@@ -13,6 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Schema from "effect/Schema"
+import * as ShardRegister from "./runners/ShardRegister.ts"
+import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 
@@ -66,7 +68,10 @@ export const layer = Layer.unwrap(
       Layer.provide([RunnerTransport.layerServer(masterKey, { host: runnerHost, port: runnerPort }), client]),
       Layer.provide(health),
       Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
-      Layer.provide(Layer.orDie(SqlRunnerStorage.layer)),
+      Layer.provideMerge(
+        WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
+      ),
+      Layer.provideMerge(ShardRegister.layerPostgres),
       Layer.provide(
         ShardingConfig.layer({
           ...timers,

@@ -22,6 +22,7 @@ import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
+import * as EntityActivity from "./entities/EntityActivity.ts"
 import * as BranchMover from "./git/BranchMover.ts"
 import * as BranchSettlement from "./git/BranchSettlement.ts"
 import * as BundleIndex from "./git/BundleIndex.ts"
@@ -86,7 +87,7 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
 
 const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
-  Layer.provide(DeployRunner.layerNoDeps),
+  Layer.provideMerge(DeployRunner.layerNoDeps),
   Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
   Layer.provide(ClusterWorkflowEngine.layer)
 )
@@ -127,6 +128,7 @@ export const layerWithStorage = <E, R, E2, R2>(
     Layer.provideMerge(workflows),
     Layer.provideMerge(people),
     Layer.provideMerge(Entities.layerNoDeps),
+    Layer.provideMerge(EntityActivity.layer),
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(builder),
     Layer.provideMerge(builds),

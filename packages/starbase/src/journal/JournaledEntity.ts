@@ -92,6 +92,8 @@ export interface JournaledEntity<State, Event> {
   ) => Effect.Effect<Reply, Rejection | Unavailable | NameTaken | InternalFault>
   /** The current state; reads the journal only when this incarnation holds none. */
   readonly state: Effect.Effect<State, Unavailable | InternalFault>
+  /** Of the newest event in memory; `null` while this incarnation holds no state. */
+  readonly sequence: () => number | null
   /** Drops what is in memory and reads the journal. */
   readonly reload: Effect.Effect<State, Unavailable | InternalFault>
   /** The first state for which `until` holds, or the current one after `wait`. Never holds up commands. */
@@ -300,5 +302,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
     return Effect.timeoutOrElse(next, { duration: wait, orElse: () => state })
   }
 
-  return { execute, observe, state, reload, awaitState }
+  const sequence = () => loaded?.sequence ?? null
+
+  return { execute, observe, state, sequence, reload, awaitState }
 })

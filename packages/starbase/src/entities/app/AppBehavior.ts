@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
 import { AppEntity } from "./AppEntity.ts"
@@ -27,6 +28,7 @@ interface Command {
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const app = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, app.sequence)
 
   /** Runs one decision under the request id of its message. */
   const decide = <Payload, Reply, E>(
@@ -51,7 +53,7 @@ const make = Effect.gen(function* () {
 
   const MaybeDeploy = Schema.NullOr(Deploy)
 
-  return AppEntity.of({
+  const handlers = AppEntity.of({
     CreateApp: decide(AppIdentity, createApp),
     AcceptPush: decide(Deploy, (state, push, nowMs) => Deploys.acceptPush(state, by(push), nowMs)),
     RollBack: decide(Deploy, (state, command, nowMs) => Deploys.rollBack(state, by(command), nowMs)),
@@ -95,8 +97,14 @@ const make = Effect.gen(function* () {
               : Effect.succeed(Deploys.publicDeploy(deploy))
           }),
           Rpc.fork
-        )
+        ),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(app.reload, () => app.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. An app that nobody asks for 5 minutes leaves memory. */

@@ -7,6 +7,7 @@ import { Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { ShardMove } from "@starform/domain/protocol/OperatorRpcs"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -18,7 +19,14 @@ export const movesKept = 10_000
 /** Moves that may wait for a database that is away; beyond that the oldest are forgotten. */
 const unwrittenMax = 1_000
 
+/** How long the end of a process waits for its last moves to be written. */
+const lastWriteMax = Duration.seconds(1)
+
 export interface Move extends Omit<ShardMove, "id" | "atMs"> {}
+
+export interface TimedMove extends Move {
+  readonly atMs: number
+}
 
 export interface ShardOwner {
   readonly shard: string
@@ -60,23 +68,40 @@ SELECT taken.shard, runner, at_ms FROM input, jsonb_array_elements_text(shards) 
 WHERE kind = 'acquired'
 ON CONFLICT (shard) DO UPDATE SET runner = excluded.runner, since_ms = excluded.since_ms`
 
+/** A runner gives its shards back one by one: what it did in a row is one move. */
+export const merged = (moves: ReadonlyArray<TimedMove>): ReadonlyArray<TimedMove> => {
+  const rows: Array<TimedMove> = []
+  for (const move of moves) {
+    const last = rows.at(-1)
+    const goesOn = last !== undefined && last.kind === move.kind && last.runner === move.runner
+    if (goesOn) rows[rows.length - 1] = { ...last, shards: [...last.shards, ...move.shards].sort() }
+    else rows.push(move)
+  }
+  return rows
+}
+
 /** Needs the tables of `JournalSchema`. */
 export const layerPostgres: Layer.Layer<ShardRegister, never, PgClient.PgClient> = Layer.effect(
   ShardRegister,
   Effect.gen(function* () {
     const sql = yield* PgClient.PgClient
-    const unwritten = yield* Queue.sliding<Move & { readonly atMs: number }>(unwrittenMax)
+    const unwritten = yield* Queue.sliding<TimedMove>(unwrittenMax)
     const readable = <A>(effect: Effect.Effect<A, SqlError>) =>
       Effect.mapError(effect, () => new Unavailable({ what: "the register of shards" }))
 
-    yield* Queue.take(unwritten).pipe(
-      Effect.flatMap(({ atMs, runner, kind, shards }) =>
-        sql.unsafe(recordStatement, [atMs, runner, kind, JSON.stringify(shards)])
-      ),
-      Effect.catch((error) => Effect.logDebug("a move of shards is not written down", error)),
-      Effect.forever,
-      Effect.forkScoped
+    const write = (moves: ReadonlyArray<TimedMove>) =>
+      Effect.forEach(
+        merged(moves),
+        ({ atMs, runner, kind, shards }) =>
+          sql.unsafe(recordStatement, [atMs, runner, kind, JSON.stringify(shards)]),
+        { discard: true }
+      ).pipe(Effect.catch((error) => Effect.logDebug("moves of shards are not written down", error)))
+
+    // What a runner gives back last is worth a moment of its end.
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(Queue.clear(unwritten), write).pipe(Effect.timeoutOption(lastWriteMax))
     )
+    yield* Queue.takeAll(unwritten).pipe(Effect.flatMap(write), Effect.forever, Effect.forkScoped)
 
     return ShardRegister.of({
       record: (move) =>

@@ -69,17 +69,20 @@ const errorFinding = ({ activity, nowMs }: AppFacts): ReadonlyArray<Found> => {
     ({ error, atMs }) => ours.has(error) && nowMs - atMs < recentMs
   )
   if (error === undefined) return []
+  const isBroken = error.error === "InternalFault" || error.error === "Defect"
   return [
     {
       code: "AppErrors",
       blame: "starform",
-      holds: error.error === "InternalFault" || error.error === "Defect",
+      holds: isBroken,
       sinceMs: error.atMs,
       operator: {
         line: `the App answered ${error.error} to ${error.tag} ${span(nowMs - error.atMs)} ago: ${error.line}`,
         next: "The log of its owner has the cause"
       },
-      person: null
+      person: isBroken
+        ? { line: "Something broke on our side at work on this app.", next: "Tell support; nothing is lost." }
+        : null
     }
   ]
 }

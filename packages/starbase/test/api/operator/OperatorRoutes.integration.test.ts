@@ -156,9 +156,9 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("O
 
   it.effect("INV-OPR-4 pages the audit of all that, newest first", () =>
     Effect.gen(function* () {
-      const page = yield* Schema.decodeUnknownEffect(Audit)((yield* get("audit?limit=5")).body)
-      assert.strictEqual(page.audit.length, 5)
-      assert.strictEqual(page.next, page.audit[4]?.id ?? 0)
+      const page = yield* Schema.decodeUnknownEffect(Audit)((yield* get("audit?limit=2")).body)
+      assert.strictEqual(page.audit.length, 2)
+      assert.strictEqual(page.next, page.audit[1]?.id ?? 0)
       const rest = yield* Schema.decodeUnknownEffect(Audit)(
         (yield* get(`audit?limit=500&before=${page.next}`)).body
       )

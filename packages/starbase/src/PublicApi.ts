@@ -12,7 +12,6 @@ import * as RunnerList from "./api/operator/RunnerList.ts"
 import * as RunningDeploys from "./api/operator/RunningDeploys.ts"
 import * as GatherFacts from "./api/operator/why/GatherFacts.ts"
 import * as OperatorHandlers from "./api/OperatorHandlers.ts"
-import * as Readiness from "./api/Readiness.ts"
 import * as RpcRoutes from "./api/RpcRoutes.ts"
 import * as TenantHandlers from "./api/TenantHandlers.ts"
 
@@ -38,8 +37,7 @@ export const layerRoutes = Layer.mergeAll(
       TenantHandlers.layerNoDeps,
       ClusterHandlers.layerNoDeps,
       OperatorHandlers.layerNoDeps,
-      AuthenticationServer.layerNoDeps,
-      Readiness.layerNoDeps
+      AuthenticationServer.layerNoDeps
     ])
   )
 ).pipe(Layer.provide(desk))

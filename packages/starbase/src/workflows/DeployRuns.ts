@@ -2,7 +2,7 @@
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { DeployId } from "@starform/domain/ids/Ids"
 import type { DeployKind } from "@starform/domain/model/Deploy"
-import type { WorkflowStatus } from "@starform/domain/protocol/OperatorRpcs"
+import type { BuildView, WorkflowStatus } from "@starform/domain/protocol/OperatorRpcs"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { BuildHandle } from "../builds/BuildSpec.ts"
@@ -23,6 +23,8 @@ export class DeployRuns extends Context.Service<
     readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
     /** For operators: what the engine has stored of it. Asks nobody. */
     readonly status: (deployId: DeployId) => Effect.Effect<WorkflowStatus>
+    /** For operators: what the builder says of a build, asked where the build's workflow lives; never waits long. */
+    readonly build: (build: BuildHandle) => Effect.Effect<BuildView>
     /** Has the workflow, and its build's, look again at what they wait for; one that has ended stays so. */
     readonly resume: (deployId: DeployId) => Effect.Effect<void>
     /**

@@ -431,15 +431,13 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
         const client = yield* operator
         const { runnerPort } = yield* StarbaseConfig
         const address = `127.0.0.1:${runnerPort}`
-        const runners = yield* client
-          .ListRunners()
-          .pipe(
-            Effect.repeat({
-              until: ([only]) => only?.shards.length === 2,
-              schedule: Schedule.spaced("50 millis")
-            }),
-            Effect.timeout("10 seconds")
-          )
+        const runners = yield* client.ListRunners().pipe(
+          Effect.repeat({
+            until: ([only]) => only?.shards.length === 2,
+            schedule: Schedule.spaced("50 millis")
+          }),
+          Effect.timeout("10 seconds")
+        )
         assert.strictEqual(runners.length, 1)
         assert.deepInclude(runners[0], { address, healthy: true, drained: false })
         const moves = yield* client.ListShardMoves({ before: null, limit: 10 })

@@ -3,21 +3,16 @@ import { InternalFault, NotFound, Unavailable } from "@starform/domain/errors/Re
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId, WorkspaceId } from "@starform/domain/ids/Ids"
 import { Deploy, type DeployPhase } from "@starform/domain/model/Deploy"
-import type { BuildView, RunningDeploy } from "@starform/domain/protocol/OperatorRpcs"
+import type { RunningDeploy } from "@starform/domain/protocol/OperatorRpcs"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { BuildService, type BuildStatus } from "../../builds/BuildService.ts"
-import type { BuildHandle } from "../../builds/BuildSpec.ts"
 import { ReadModels } from "../../journal/ReadModels.ts"
 import { StarbaseConfig } from "../../StarbaseConfig.ts"
 import { DeployRuns } from "../../workflows/DeployRuns.ts"
-
-/** A builder that has not answered by then is away. */
-export const builderMax = Duration.seconds(2)
 
 /** Deploys that are looked into side by side. */
 const looksMax = 8
@@ -26,7 +21,6 @@ export class RunningDeploys extends Context.Service<
   RunningDeploys,
   {
     readonly list: Effect.Effect<ReadonlyArray<RunningDeploy>, Unavailable | InternalFault>
-    readonly build: (handle: BuildHandle) => Effect.Effect<BuildView>
     /** `appId` is `null` once the deploy has ended. @errors NotFound for a deploy that never was */
     readonly find: (
       deployId: DeployId
@@ -39,19 +33,6 @@ export class RunningDeploys extends Context.Service<
 
 const Row = Schema.Struct({ appId: AppId, deployId: DeployId, requestedAtMs: Schema.Int })
 const AppRow = Schema.Struct({ identity: Schema.Struct({ workspaceId: WorkspaceId }) })
-
-const nothing = { position: null, step: null, sinceMs: null }
-
-const viewOf = (status: BuildStatus): BuildView => {
-  switch (status._tag) {
-    case "Queued":
-      return { ...nothing, status: "queued", position: status.position }
-    case "Running":
-      return { ...nothing, status: "running", step: status.step, sinceMs: status.sinceMs }
-    default:
-      return { ...nothing, status: "ended" }
-  }
-}
 
 const waits: Readonly<Record<DeployPhase, string>> = {
   pending: "its workflow to ask for a build",
@@ -68,7 +49,6 @@ export const layerNoDeps = Layer.effect(
   RunningDeploys,
   Effect.gen(function* () {
     const models = yield* ReadModels
-    const builds = yield* BuildService
     const runs = yield* DeployRuns
     const { buildDeadline, rolloutDeadline } = yield* StarbaseConfig
 
@@ -86,14 +66,6 @@ export const layerNoDeps = Layer.effect(
             ? Effect.succeedNone
             : Effect.asSome(readable(Schema.decodeUnknownEffect(schema)(found.value)))
         )
-      )
-
-    const build: RunningDeploys["Service"]["build"] = (handle) =>
-      builds.status(handle).pipe(
-        Effect.timeout(builderMax),
-        Effect.map(viewOf),
-        Effect.catchTag("BuildUnknown", () => Effect.succeed<BuildView>({ ...nothing, status: "unknown" })),
-        Effect.orElseSucceed((): BuildView => ({ ...nothing, status: "away" }))
       )
 
     const deadlineMs: Partial<Readonly<Record<DeployPhase, number>>> = {
@@ -122,14 +94,12 @@ export const layerNoDeps = Layer.effect(
         deadlineAtMs: deadline === undefined ? null : phaseSinceMs + deadline,
         waitsFor: waits[phase],
         workflow: yield* runs.status(deployId),
-        build: Option.isNone(handle) ? null : yield* build(handle.value)
+        build: Option.isNone(handle) ? null : yield* runs.build(handle.value)
       }
       return [running]
     })
 
     return RunningDeploys.of({
-      build,
-
       list: Effect.gen(function* () {
         const rows = yield* readable(models.list("running-deploy", "all"))
         const running = yield* readable(Schema.decodeUnknownEffect(Schema.Array(Row))(rows))

@@ -20,7 +20,6 @@ import { StarbaseConfig } from "../../../StarbaseConfig.ts"
 import { DeployRuns } from "../../../workflows/DeployRuns.ts"
 import { grace } from "../../../workflows/DeployWatch.ts"
 import { EntityWindow, lookMax } from "../EntityWindow.ts"
-import { RunningDeploys } from "../RunningDeploys.ts"
 import type { AppFacts, ClusterFacts } from "./AppFacts.ts"
 
 export class GatherFacts extends Context.Service<
@@ -62,7 +61,6 @@ export const layerNoDeps = Layer.effect(
     const journal = yield* Journal
     const outbox = yield* Outbox
     const window = yield* EntityWindow
-    const deploys = yield* RunningDeploys
     const runs = yield* DeployRuns
     const entities = yield* EntityClients
     const { buildDeadline, rolloutDeadline } = yield* StarbaseConfig
@@ -128,7 +126,7 @@ export const layerNoDeps = Layer.effect(
             backlog("App", appId),
             active === undefined ? Effect.succeed(null) : runs.status(active.id),
             active?.phase === "building"
-              ? deploys.build({ buildId: BuildId.make(active.id), workspaceId: identity.workspaceId })
+              ? runs.build({ buildId: BuildId.make(active.id), workspaceId: identity.workspaceId })
               : Effect.succeed(null),
             clusterFacts(identity.clusterId, appId)
           ],

@@ -174,7 +174,11 @@ export const layerNoDeps = Layer.effect(
             yield* outbox
               .hasten({ type: "App", id: appId })
               .pipe(Effect.mapError(() => new Unavailable({ what: "the outbox" })))
-            yield* runs.resume(deployId)
+            yield* runs
+              .resume(deployId)
+              .pipe(
+                Effect.catchDefect(() => Effect.fail(new Unavailable({ what: `workflow of ${deployId}` })))
+              )
             return deploy
           })
         ),

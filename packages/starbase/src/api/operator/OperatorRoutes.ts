@@ -75,15 +75,7 @@ const json = (body: unknown) =>
 const paged = (name: string, entries: ReadonlyArray<{ readonly id: number }>, limit: number) =>
   json({ [name]: entries, next: entries.length === limit ? (entries.at(-1)?.id ?? null) : null })
 
-const param = (name: string) =>
-  Effect.map(HttpRouter.params, (params) => {
-    const text = params[name] ?? ""
-    try {
-      return decodeURIComponent(text)
-    } catch {
-      return text
-    }
-  })
+const param = (name: string) => Effect.map(HttpRouter.params, (params) => params[name] ?? "")
 
 interface EntityPath {
   readonly type: EntityType

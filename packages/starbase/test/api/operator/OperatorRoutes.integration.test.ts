@@ -2,6 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer, type Redacted, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { Journal } from "@starform/starbase/journal/Journal"
 import { StarbaseConfig } from "@starform/starbase/StarbaseConfig"
 import {
   agentToken,
@@ -121,7 +122,28 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("O
 
   it.effect("INV-OPR-3 shows an entity that nobody holds in memory without waking it", () =>
     Effect.gen(function* () {
-      // The Cluster and the Tenant were asked by the set-up; the environment's other app never was by anybody.
+      const journal = yield* Journal
+      const slept = "0198c0de-0000-7000-8000-0000000000ee"
+      const workspace = { id: slept, slug: "asleep", displayName: "Asleep" }
+      yield* journal.append(
+        { type: "Tenant", id: slept },
+        {
+          after: 0,
+          events: [{ _tag: "WorkspaceCreated", workspace }],
+          actor: "operator",
+          requestId: "asleep",
+          atMs: 0,
+          reply: null,
+          effects: [],
+          reserve: [],
+          release: [],
+          rows: []
+        }
+      )
+      for (let look = 0; look < 2; look++) {
+        const { body } = yield* get(`entities/tenant/${slept}/activity`)
+        assert.deepInclude(body, { status: "absent", incarnation: null })
+      }
       const id = yield* appIdOf(app)
       const cluster = yield* get(`entities/cluster/${clusterId}/activity`)
       assert.deepInclude(cluster.body, { type: "Cluster", status: "resident", shardGroup: "default" })

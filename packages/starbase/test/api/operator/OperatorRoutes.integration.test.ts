@@ -1,6 +1,6 @@
 /** The operators' desk over plain HTTP, as somebody with `curl` meets it. */
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Layer, type Redacted, Schema } from "effect"
+import { Duration, Effect, Layer, type Redacted, Schedule, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { Journal } from "@starform/starbase/journal/Journal"
 import { StarbaseConfig } from "@starform/starbase/StarbaseConfig"
@@ -10,6 +10,7 @@ import {
   appIdOf,
   clusterId,
   deployOf,
+  endless,
   ended,
   clientOf,
   push,
@@ -43,6 +44,22 @@ const Audit = Schema.Struct({
   ),
   next: Schema.NullOr(Schema.Int)
 })
+
+const decodeDeploys = Schema.decodeUnknownEffect(
+  Schema.Struct({
+    deploys: Schema.Array(
+      Schema.Struct({
+        deployId: Schema.String,
+        phase: Schema.String,
+        phaseSinceMs: Schema.Int,
+        deadlineAtMs: Schema.NullOr(Schema.Int),
+        waitsFor: Schema.String,
+        workflow: Schema.String,
+        build: Schema.NullOr(Schema.Struct({ status: Schema.String }))
+      })
+    )
+  })
+)
 
 const layer = StarbaseProcess.layer(script).pipe(Layer.provideMerge(FetchHttpClient.layer))
 
@@ -186,6 +203,29 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("O
       )
       const done = rest.audit.map(({ action, outcome }) => `${action} ${outcome}`)
       assert.includeMembers(done, ["passivate done", "drain NotFound", "activity done", "inspect NotFound"])
+    })
+  )
+
+  it.effect("shows a build that runs, where it is and until when, and ends its deploy when asked", () =>
+    Effect.gen(function* () {
+      const id = yield* appIdOf(app)
+      yield* push(endless)
+      const running = yield* get("deploys").pipe(
+        Effect.flatMap(({ body }) => decodeDeploys(body)),
+        Effect.map(({ deploys }) => deploys[0]),
+        Effect.repeat({
+          until: (deploy) => deploy?.build?.status === "running" && deploy.workflow === "waiting",
+          schedule: Schedule.spaced("50 millis")
+        }),
+        Effect.timeout("20 seconds")
+      )
+      assert.deepInclude(running, { deployId: deployOf(endless), phase: "building", waitsFor: "the builder" })
+      assert.isAbove(running?.deadlineAtMs ?? 0, running?.phaseSinceMs ?? 0)
+      assert.deepInclude((yield* get(`apps/${id}/why`)).body, { verdict: "underway" })
+      assert.strictEqual((yield* post(`deploys/${deployOf(endless)}/retry`)).status, 200)
+      const cancelled = yield* post(`deploys/${deployOf(endless)}/cancel`)
+      assert.deepInclude(cancelled.body, { phase: "cancelled" })
+      assert.strictEqual((yield* post(`deploys/${deployOf(endless)}/cancel`)).status, 409)
     })
   )
 })

@@ -26,6 +26,7 @@ import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
+import * as EntityActivity from "./entities/EntityActivity.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
 import * as BranchMover from "./git/BranchMover.ts"
 import * as BranchSettlement from "./git/BranchSettlement.ts"
@@ -99,7 +100,7 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
 /** Workflows of the shard group `default`, and what must run once in the cluster. */
 const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
-  Layer.provide(DeployRunner.layerNoDeps),
+  Layer.provideMerge(DeployRunner.layerNoDeps),
   Layer.provideMerge(DeployRelease.layerNoDeps)
 )
 
@@ -153,6 +154,7 @@ export const layerWithStorage = <E, R, E2, R2>(
     Layer.provideMerge(Layer.merge(deploys, building).pipe(Layer.provide(ClusterWorkflowEngine.layer))),
     Layer.provideMerge(people),
     Layer.provideMerge(Entities.layerNoDeps),
+    Layer.provideMerge(EntityActivity.layer),
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(builder),
     Layer.provideMerge(builds),
@@ -172,6 +174,7 @@ export const layerApi = GitHooks.layerDismissal.pipe(
   Layer.provideMerge(deploys.pipe(Layer.provide(ClusterWorkflowEngine.layer))),
   Layer.provideMerge(people),
   Layer.provideMerge(Entities.layerNoDeps),
+  Layer.provideMerge(EntityActivity.layer),
   Layer.provideMerge(ClusterRunner.layer),
   Layer.provideMerge(builds),
   Layer.provideMerge(blobFolder),

@@ -1,6 +1,6 @@
 /**
  * Where the spans of one deploy belong. Nothing carries a trace's context between the processes of a deploy: whoever
- * knows the deploy's id knows its trace, before and after any restart (decision 0013).
+ * knows the deploy's id knows its trace, before and after any restart (decision 0014).
  */
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"

@@ -14,6 +14,8 @@ import * as ReadModels from "./ReadModels.ts"
 
 interface PendingRow extends Outbox.OutboxRow {
   readonly dueMs: number
+  readonly atMs: number
+  readonly problem: string | null
 }
 
 const separator = "\u0000"
@@ -51,6 +53,11 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
   const models = new Map<string, { readonly parent: string; readonly key: string; readonly row: unknown }>()
   let pending: ReadonlyArray<PendingRow> = []
   let work = Deferred.makeUnsafe<void>()
+
+  const tellRelay = () => {
+    Deferred.doneUnsafe(work, Effect.void)
+    work = Deferred.makeUnsafe<void>()
+  }
 
   const streamOf = (key: Journal.EntityKey) => events.get(keyOf(key.type, key.id)) ?? []
 
@@ -98,12 +105,13 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
       position: index + 1,
       effect: copy(effect),
       attempts: 0,
-      dueMs: 0
+      dueMs: 0,
+      atMs,
+      problem: null
     }))
     if (caused.length > 0) {
       pending = [...pending, ...caused]
-      Deferred.doneUnsafe(work, Effect.void)
-      work = Deferred.makeUnsafe<void>()
+      tellRelay()
     }
     return Exit.void
   }
@@ -156,12 +164,36 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
       Effect.sync(() => {
         pending = pending.filter((row) => !rows.some(isRow(row)))
       }),
-    postpone: (row, untilMs) =>
+    postpone: (row, untilMs, problem) =>
       Effect.sync(() => {
         const matches = isRow(row)
         pending = pending.map((other) =>
-          matches(other) ? { ...other, dueMs: untilMs, attempts: other.attempts + 1 } : other
+          matches(other) ? { ...other, dueMs: untilMs, attempts: other.attempts + 1, problem } : other
         )
+      }),
+    backlog: (limit, only) =>
+      Effect.sync(() => {
+        const groups = Map.groupBy(pending, ({ key }) => keyOf(key.type, key.id))
+        const wanted = only === undefined ? [...groups.keys()] : [keyOf(only.type, only.id)]
+        return wanted
+          .flatMap((entity): ReadonlyArray<Outbox.OutboxBacklog> => {
+            const rows = groups.get(entity) ?? []
+            const [next] = rows
+            if (next === undefined) return []
+            const { key, effect, atMs, attempts, dueMs, problem } = next
+            const tag = (effect as { readonly _tag: string })._tag
+            return [{ key, rows: rows.length, effect: tag, atMs, attempts, dueMs, problem }]
+          })
+          .sort((a, b) => b.attempts - a.attempts || (a.atMs ?? 0) - (b.atMs ?? 0))
+          .slice(0, limit)
+      }),
+    hasten: (key) =>
+      Effect.sync(() => {
+        const entity = keyOf(key.type, key.id)
+        pending = pending.map((row) =>
+          keyOf(row.key.type, row.key.id) === entity ? { ...row, dueMs: 0 } : row
+        )
+        tellRelay()
       }),
     awaitWork: Effect.sync(() => Effect.suspend(() => Deferred.await(work)))
   }

@@ -101,6 +101,8 @@ export interface JournaledEntity<State, Event> {
   ) => Effect.Effect<Reply, Rejection | ReadError | NameTaken>
   /** The current state; reads the journal only when this incarnation holds none. */
   readonly state: Effect.Effect<State, ReadError>
+  /** Of the newest event in memory; `null` while this incarnation holds no state. */
+  readonly sequence: () => number | null
   /** Drops what is in memory and reads the journal. */
   readonly reload: Effect.Effect<State, ReadError>
   /** The first state for which `until` holds, or the current one after `wait`. Never holds up commands. */
@@ -350,5 +352,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
     return Effect.timeoutOrElse(next, { duration: wait, orElse: () => state })
   }
 
-  return { execute, observe, state, reload, awaitState }
+  const sequence = () => loaded?.sequence ?? null
+
+  return { execute, observe, state, sequence, reload, awaitState }
 })

@@ -501,6 +501,35 @@ export const journalConformance = <E>(
       })
     )
 
+    it.effect("tells operators what of an entity waits, and makes it due now when they ask", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const outbox = yield* Outbox
+        const key = entity()
+        assert.deepStrictEqual(yield* outbox.backlog(10, key), [])
+        yield* journal.append(key, append({ effects: [{ _tag: "First" }, { _tag: "Second" }] }))
+        const mine = Effect.map(outbox.due(1_000, 1000), (rows) =>
+          rows.filter((row) => row.key.id === key.id)
+        )
+        const [row] = yield* mine
+        yield* outbox.postpone(row!, 5_000, "the other side is away")
+        const waiting = {
+          key,
+          rows: 2,
+          effect: "First",
+          atMs: 1_700_000_000_123,
+          attempts: 1,
+          dueMs: 5_000,
+          problem: "the other side is away"
+        }
+        assert.deepStrictEqual(yield* outbox.backlog(10, key), [waiting])
+        assert.deepInclude(yield* outbox.backlog(1_000), waiting)
+        assert.deepStrictEqual(yield* mine, [])
+        yield* outbox.hasten(key)
+        assert.strictEqual((yield* mine)[0]?.attempts, 1)
+      })
+    )
+
     it.effect("wakes the relay when an append causes effects", () =>
       Effect.gen(function* () {
         const journal = yield* Journal

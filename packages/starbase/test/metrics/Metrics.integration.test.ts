@@ -48,7 +48,7 @@ const familyOf = (name: string): string =>
   exposed.has(name) ? name : name.replace(/_(?:bucket|sum|count)$/, "")
 
 it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("Metrics", (it) => {
-  it.effect("INV-OPR-4 the operator's and the scraper's token open it, and the scraper's nothing else", () =>
+  it.effect("INV-OPR-7 the operator's and the scraper's token open it, and the scraper's nothing else", () =>
     Effect.gen(function* () {
       const statusOf = (path: string, token: Redacted.Redacted<string> | null) =>
         Effect.map(get(path, token), ({ status }) => status)

@@ -18,7 +18,7 @@ import { StarbaseConfig } from "../../StarbaseConfig.ts"
 import * as BearerToken from "../BearerToken.ts"
 import { answerErrors } from "../ErrorAnswer.ts"
 
-/** The operator's token, or the scraper's, which opens this and nothing else (INV-OPR-4). Asks nobody: every role answers. */
+/** The operator's token, or the scraper's, which opens this and nothing else (INV-OPR-7). Asks nobody: every role answers. */
 const permit = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
   const { operatorTokenHash, scrapeTokenHash } = yield* StarbaseConfig
   const hash = Option.map(BearerToken.fromHeaders(request.headers), Token.hash)

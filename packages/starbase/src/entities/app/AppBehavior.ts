@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { tell } from "../../metrics/DeployEnds.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
 import { AppEntity } from "./AppEntity.ts"
@@ -47,6 +48,7 @@ const deploysOf = (state: AppState, ids: ReadonlyArray<DeployId>) =>
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const app = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, app.sequence)
 
   /** Tells of the deploys that a decision ended, once its events are appended. Whoever dies in between tells nothing. */
   const tellingEnds = <Reply, E, E2>(
@@ -97,7 +99,7 @@ const make = Effect.gen(function* () {
 
   const MaybeDeploy = Schema.NullOr(Deploy)
 
-  return AppEntity.of({
+  const handlers = AppEntity.of({
     CreateApp: decide(AppIdentity, createApp),
     AcceptPush: decide(Deploy, (state, push, nowMs) => Deploys.acceptPush(state, by(push), nowMs)),
     RollBack: decide(Deploy, (state, command, nowMs) => Deploys.rollBack(state, by(command), nowMs)),
@@ -140,8 +142,14 @@ const make = Effect.gen(function* () {
               : Effect.succeed(Deploys.publicDeploy(deploy))
           }),
           Rpc.fork
-        )
+        ),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(app.reload, () => app.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. An app that nobody asks for 5 minutes leaves memory. */

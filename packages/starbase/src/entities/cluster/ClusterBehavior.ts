@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { freshEpoch } from "../../desired/FreshEpoch.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
@@ -31,6 +32,7 @@ interface Renewal extends Command {
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const cluster = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, cluster.sequence)
   /** Memory only: who asked last, and what it holds (design §4: not journaled). */
   let agent: { readonly revision: Revision | null; readonly seenAtMs: number } | undefined
 
@@ -119,7 +121,7 @@ const make = Effect.gen(function* () {
     return answer(state, pull.known, pull.allowDelta)
   })
 
-  return ClusterEntity.of({
+  const handlers = ClusterEntity.of({
     RegisterCluster: decide(Decisions.register),
     PutDesired: decide(Decisions.putDesired),
     RemoveDesired: decide(Decisions.removeDesired),
@@ -163,8 +165,14 @@ const make = Effect.gen(function* () {
         Rpc.fork
       ),
 
-    GetClusterState: () => cluster.state.pipe(Rpc.fork)
+    GetClusterState: () => cluster.state.pipe(Rpc.fork),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(cluster.reload, () => cluster.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. Stays in memory for as long as its agent asks at least every 5 minutes. */

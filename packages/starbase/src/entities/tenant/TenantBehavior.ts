@@ -8,6 +8,7 @@ import type * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./TenantDecisions.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import { TenantEntity } from "./TenantEntity.ts"
@@ -22,6 +23,7 @@ interface Command {
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const tenant = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, tenant.sequence)
 
   const decide = <Payload, Reply, E>(
     reply: Schema.Codec<Reply, unknown>,
@@ -49,7 +51,7 @@ const make = Effect.gen(function* () {
         .pipe(measured("Tenant", tag))
     })
 
-  return TenantEntity.of({
+  const handlers = TenantEntity.of({
     CreateWorkspace: decide(Workspace, Decisions.createWorkspace),
     AddToken: decide(Schema.Void, Decisions.addToken),
     RevokeToken: decide(Schema.Void, Decisions.revokeToken),
@@ -63,8 +65,14 @@ const make = Effect.gen(function* () {
           () => new NotFound({ kind: "workspace", name: entityId })
         ),
         Rpc.fork
-      )
+      ),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(tenant.reload, () => tenant.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. */

@@ -5,6 +5,7 @@
 import { Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type {
   AlreadyProcessingMessage,
@@ -68,6 +69,8 @@ const settle = <A, E, R>(
         ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
         : new Unavailable({ what })
     }),
+    // The entity's end, not the caller's: a caller that is interrupted does not come here.
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
     Effect.timeoutOrElse({
       duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
       orElse: () => Effect.fail(new Unavailable({ what }))

@@ -15,6 +15,7 @@ import * as EffectPerformer from "@starform/starbase/outbox/EffectPerformer"
 import * as OutboxRelay from "@starform/starbase/outbox/OutboxRelay"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as BlobStoreMemory from "@starform/starbase/storage/BlobStoreMemory"
+import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
 import * as BuildRelease from "@starform/starbase/workflows/BuildRelease"
 import * as DeployRelease from "@starform/starbase/workflows/DeployRelease"
 import * as DeployRunner from "@starform/starbase/workflows/DeployRunner"
@@ -30,13 +31,17 @@ export interface Place {
 /** Deadlines of the deploys of these worlds: far above what a fault may last. */
 export const deployDeadline = Duration.minutes(5)
 
+/** How long a runner that is gone keeps its shards. */
+export const lockExpiry = Duration.seconds(5)
+
 const config = (place: Place) =>
   StarbaseConfig.layerTest({
     ...place,
     dataDirectory: tmpdir(),
     socketDirectory: tmpdir(),
     buildDeadline: deployDeadline,
-    rolloutDeadline: deployDeadline
+    rolloutDeadline: deployDeadline,
+    runnerLockExpiry: lockExpiry
   })
 
 const foundation = (place: Place) =>
@@ -57,7 +62,9 @@ export const layerWithDeploys = (place: Place, script: ScriptedBuilder.Script) =
   Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
     Layer.provide(EffectPerformer.layerNoDeps),
     Layer.provide(DeployRunner.layerNoDeps),
-    Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
+    Layer.provideMerge(
+      Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps, BuildOwner.layerNoDeps)
+    ),
     Layer.provideMerge(ClusterWorkflowEngine.layer),
     Layer.provideMerge(ScriptedBuilder.layer(script)),
     Layer.provideMerge(BuildLog.layer()),

@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { DeployId } from "@starform/domain/ids/Ids"
-import * as ClusterRunner from "@starform/starbase/ClusterRunner"
 import * as Specimens from "../entities/Specimens.ts"
 import { layer, underLoad } from "./FaultWorld.ts"
+import * as RunnerWorld from "./RunnerWorld.ts"
 
 const timeout = 120_000
 
@@ -48,7 +48,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("A runner", (it) => {
             health: { path: "/zombie", startupSeconds: 5 }
           }
           yield* victim.signal("SIGSTOP")
-          yield* Effect.sleep(Duration.times(ClusterRunner.timers.shardLockExpiration, 1.2))
+          yield* Effect.sleep(Duration.times(RunnerWorld.lockExpiry, 1.2))
           yield* load.progress(2)
           // They wait in the frozen process, and are the first that it reads when it wakes.
           const { agentTokenHash, cluster } = tenant!

@@ -19,7 +19,7 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
   }
 })
 
-/** Runners that are killed, frozen and cut off: one world at a time, so that a deadline is missed by a fault alone. */
+/** Runners that are killed, frozen and cut off: two worlds at most, so that a deadline is missed by a fault alone. */
 const cluster = {
   test: {
     name: "cluster",
@@ -28,7 +28,7 @@ const cluster = {
     include: ["test/cluster/**/*.cluster.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 1,
+    maxWorkers: 2,
     sequence: { groupOrder: 1 }
   }
 }

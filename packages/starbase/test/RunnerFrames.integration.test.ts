@@ -40,8 +40,10 @@ const world = Layer.effect(
     const owner = yield* RunnerWorld.inProcess({ databaseUrl, masterKey, runnerPort: ownerPort })
     const door = yield* RunnerWorld.inProcess({ databaseUrl, masterKey, runnerPort: yield* freePort })
     const candidates = Array.from({ length: 40 }, () => Specimens.uniqueIdentity())
+    const ownsSome = (runner: RunnerWorld.Services) =>
+      candidates.some(({ appId }) => RunnerWorld.owns(runner, appId))
     // Both have shards: what the owner has now it keeps.
-    yield* Effect.sync(() => candidates.some(({ appId }) => RunnerWorld.owns(door, appId))).pipe(
+    yield* Effect.sync(() => ownsSome(door) && ownsSome(owner)).pipe(
       Effect.repeat({ until: (hasJoined) => hasJoined, schedule: Schedule.spaced("50 millis") }),
       Effect.timeout("30 seconds")
     )
@@ -56,7 +58,16 @@ const world = Layer.effect(
 /** The app answers its owner's neighbour, from the memory that it had: nothing of it was lost. */
 const answersOn = Effect.gen(function* () {
   const { door, identity } = yield* World
-  const state = yield* Context.get(door, EntityClients).app(identity.appId, (app) => app.GetApp())
+  const state = yield* Context.get(door, EntityClients)
+    .app(identity.appId, (app) => app.GetApp())
+    .pipe(
+      // A connection that is being renewed is no answer yet.
+      Effect.retry({
+        schedule: Schedule.spaced("100 millis"),
+        times: 50,
+        while: ({ _tag }) => _tag === "Unavailable"
+      })
+    )
   assert.deepStrictEqual(state.identity, identity)
 })
 

@@ -83,6 +83,9 @@ export const layer = Layer.effect(FaultWorld, make)
 const mendEverything = ({ toPostgres, toVictim, fromVictim }: Faults) =>
   Effect.forEach([toPostgres, toVictim, ...fromVictim], ({ mend }) => mend, { discard: true })
 
+/** Variants of a fault that `npm run test:cluster` makes and `npm test` has no time for. */
+export const isFull = process.env["STARFORM_CLUSTER_TESTS"] === "full"
+
 /** What a fault test sees while it makes its fault. */
 export interface UnderLoad extends Faults {
   readonly load: Load.Load

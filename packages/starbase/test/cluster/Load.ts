@@ -16,7 +16,7 @@ import * as Specimens from "../entities/Specimens.ts"
 import type { Caller } from "./Caller.ts"
 import { appOf, freshToken, type Tenant } from "./Tenants.ts"
 
-const pause = "30 millis"
+const pause = "100 millis"
 
 /** How long everything may take to go on after a fault; a caller's own patience is shorter. */
 const progressWithin = "60 seconds"

@@ -2,7 +2,7 @@
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
-import { layer, underLoad } from "./FaultWorld.ts"
+import { isFull, layer, underLoad } from "./FaultWorld.ts"
 
 const timeout = 120_000
 
@@ -43,7 +43,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("Postgres", (it) => {
     timeout
   )
 
-  it.effect(
+  it.effect.runIf(isFull)(
     "hears one runner no more, which hears it",
     () =>
       underLoad(({ toPostgres, load }) =>
@@ -67,7 +67,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("Postgres", (it) => {
     timeout
   )
 
-  it.effect(
+  it.effect.runIf(isFull)(
     "is slower than a runner can keep its locks",
     () =>
       underLoad(({ toPostgres, load }) =>

@@ -55,7 +55,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("Postgres", (it) => {
     timeout
   )
 
-  it.effect(
+  it.effect.runIf(isFull)(
     "is slow towards one runner",
     () =>
       underLoad(({ toPostgres, load }) =>

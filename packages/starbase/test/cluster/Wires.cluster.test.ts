@@ -36,7 +36,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("Between runners", (it) 
     timeout
   )
 
-  it.effect(
+  it.effect.runIf(isFull)(
     "bytes are taken, and none arrives",
     () =>
       underLoad((world) =>
@@ -48,7 +48,7 @@ it.layer(layer, { timeout, excludeTestServices: true })("Between runners", (it) 
     timeout
   )
 
-  it.effect(
+  it.effect.runIf(isFull)(
     "everything arrives late",
     () =>
       underLoad((world) =>

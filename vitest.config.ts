@@ -19,7 +19,7 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
   }
 })
 
-/** Runners that are killed, frozen and cut off: two worlds at most, so that a deadline is missed by a fault alone. */
+/** Runners that are killed, frozen and cut off. Two worlds at once: when one restarts Postgres, the other lives through it too. */
 const cluster = {
   test: {
     name: "cluster",

@@ -91,6 +91,8 @@ export const gather = Effect.fnUntraced(function* (
   const pushes = yield* Effect.forEach(load.pushes, ({ app, deployId }) => pushOf(caller, app, deployId))
   const entities = yield* Effect.forEach(tenants.flatMap(entitiesOf), stored).pipe(
     Effect.provide(PgClient.layer({ url: databaseUrl, maxConnections: 2 })),
+    // Another world may have stopped the server for a moment.
+    Effect.retry({ schedule: Schedule.spaced("500 millis"), times: 20 }),
     Effect.orDie
   )
   const evidence: Evidence.Evidence = {

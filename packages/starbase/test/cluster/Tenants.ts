@@ -1,6 +1,6 @@
 /** A tenant of the load: its workspace, its cluster, an app that is configured and an app that is pushed to. */
 import { randomBytes, randomUUID } from "node:crypto"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { TokenHash } from "@starform/domain/ids/Digest"
 import { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
@@ -29,12 +29,17 @@ export const entitiesOf = (tenant: Tenant): ReadonlyArray<EntityKey> => [
 
 const candidates = 60
 
-/** One of many that this runner owns. */
+/** One of many that this runner owns; a busy machine may move its shards away for a moment. */
 const ownedBy = Effect.fnUntraced(function* <A>(runner: RunnerProcess, make: () => A, id: (a: A) => string) {
   const all = Array.from({ length: candidates }, make)
-  const ids = new Set(yield* Effect.orDie(runner.owned(all.map(id))))
-  const found = all.find((each) => ids.has(id(each)))
-  return found ?? (yield* Effect.die(new Error(`${runner.name} owns none of ${candidates} entities`)))
+  const owned = yield* runner
+    .owned(all.map(id))
+    .pipe(
+      Effect.repeat({ until: ({ length }) => length > 0, schedule: Schedule.spaced("100 millis") }),
+      Effect.timeout("20 seconds"),
+      Effect.orDie
+    )
+  return all.find((each) => owned.includes(id(each)))!
 })
 
 /** Which runner owns what of a tenant, while nothing is wrong. */

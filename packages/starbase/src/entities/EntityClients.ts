@@ -2,9 +2,10 @@
  * The one way from the rest of Starbase to an entity. Turns what the cluster itself can answer (mailbox full, owner
  * moving, runner gone) into the two wire errors that a caller can react to.
  */
-import { Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
+import { InternalFault, Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type {
   AlreadyProcessingMessage,
@@ -50,11 +51,12 @@ const isFault = (error: unknown): error is ClusterFault =>
   typeof error === "object" && error !== null && "_tag" in error && faultTags.has(String(error._tag))
 
 /** What remains for the caller of an ask. */
-export type Asked<E> = Exclude<E, ClusterFault> | Overloaded | Unavailable
+export type Asked<E> = Exclude<E, ClusterFault> | Overloaded | Unavailable | InternalFault
 
 /**
  * @param wait how long the entity itself may hold the answer back
- * @errors Overloaded, Unavailable instead of anything that the cluster answers
+ * @errors Overloaded, Unavailable instead of anything that the cluster answers; InternalFault for what the owner could
+ * not make sense of, such as a request that only newer code has
  */
 const settle = <A, E, R>(
   what: string,
@@ -68,6 +70,13 @@ const settle = <A, E, R>(
         ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
         : new Unavailable({ what })
     }),
+    // The entity's end, not the caller's: a caller that is interrupted does not come here.
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
+    Effect.catchDefect((defect) =>
+      Effect.logError(`${what}: not understood, or broken`, defect).pipe(
+        Effect.andThen(Effect.fail(new InternalFault({ reference: what })))
+      )
+    ),
     Effect.timeoutOrElse({
       duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
       orElse: () => Effect.fail(new Unavailable({ what }))

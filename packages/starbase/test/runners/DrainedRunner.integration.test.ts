@@ -9,6 +9,14 @@ import * as Specimens from "../entities/Specimens.ts"
 import { freePort } from "../harness/FreePort.ts"
 import { freshDatabase } from "../Postgres.ts"
 
+/** Waits until it is so; `timeout` is generous, because the machine may be busy. */
+const until = (isSo: () => boolean) =>
+  Effect.sync(isSo).pipe(
+    Effect.repeat({ until: (so) => so, schedule: Schedule.spaced("50 millis") }),
+    Effect.timeout("40 seconds"),
+    Effect.orDie
+  )
+
 it.live(
   "hands its shards over, takes none back, and takes them again when that is undone",
   () =>
@@ -24,10 +32,10 @@ it.live(
       const isShared = () => owned(first) > 20 && owned(second) > 20 && owned(first) + owned(second) === 100
       const name = `127.0.0.1:${there.runnerPort}`
       const register = Context.get(first, ShardRegister)
-      yield* RunnerWorld.until(isShared)
+      yield* until(isShared)
 
       yield* register.setDrained(name, true)
-      yield* RunnerWorld.until(() => owned(first) === 100 && owned(second) === 0)
+      yield* until(() => owned(first) === 100 && owned(second) === 0)
       const runners = yield* Context.get(first, KnownRunners).list
       assert.deepInclude(
         runners.find(({ address }) => address === name),
@@ -42,7 +50,7 @@ it.live(
       assert.deepStrictEqual([...holders], [`127.0.0.1:${here.runnerPort}`])
 
       yield* register.setDrained(name, false)
-      yield* RunnerWorld.until(isShared)
+      yield* until(isShared)
       const moves = yield* register.moves(null, 500)
       const kinds = moves.filter(({ runner }) => runner === name).map(({ kind }) => kind)
       for (const kind of ["joined", "acquired", "released"] as const) assert.include(kinds, kind)

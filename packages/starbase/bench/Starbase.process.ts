@@ -99,7 +99,11 @@ const revise = async (asked: {
   readonly ordinal: number
   readonly spacingMs: number
 }) => {
-  const times: Array<{ readonly cluster: number; readonly askedMs: number; readonly acknowledgedMs: number }> = []
+  const times: Array<{
+    readonly cluster: number
+    readonly askedMs: number
+    readonly acknowledgedMs: number
+  }> = []
   for (const cluster of asked.clusters) {
     const askedMs = wallclock()
     await runtime.runPromise(put(cluster, 0, asked.ordinal))

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Redacted, Schedule } from "effect"
+import type { ShardMove } from "@starform/domain/protocol/OperatorRpcs"
 import { ShardRegister } from "@starform/starbase/runners/ShardRegister"
 import { KnownRunners } from "@starform/starbase/runners/WatchedRunnerStorage"
 import * as RunnerWorld from "../cluster/RunnerWorld.ts"
@@ -51,7 +52,12 @@ it.live(
 
       yield* register.setDrained(name, false)
       yield* until(isShared)
-      const moves = yield* register.moves(null, 500)
+      const moves: Array<ShardMove> = []
+      while (true) {
+        const page = yield* register.moves(moves.at(-1)?.id ?? null, 500)
+        if (page.length === 0) break
+        moves.push(...page)
+      }
       const kinds = moves.filter(({ runner }) => runner === name).map(({ kind }) => kind)
       for (const kind of ["joined", "acquired", "released"] as const) assert.include(kinds, kind)
       assert.isTrue(moves.every(({ id }, index) => index === 0 || id < moves[index - 1]!.id))

@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import { isSocketError } from "effect/socket/Socket"
 import { AppEntity } from "./app/AppEntity.ts"
 import { ClusterEntity } from "./cluster/ClusterEntity.ts"
 import { TenantEntity } from "./tenant/TenantEntity.ts"
@@ -68,6 +69,10 @@ const settle = <A, E, R>(
         ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
         : new Unavailable({ what })
     }),
+    // effect answers an ask whose connection breaks under its request with a defect; it is as unheard as any other.
+    Effect.catchDefect((defect) =>
+      isSocketError(defect) ? Effect.fail(new Unavailable({ what })) : Effect.die(defect)
+    ),
     Effect.timeoutOrElse({
       duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
       orElse: () => Effect.fail(new Unavailable({ what }))

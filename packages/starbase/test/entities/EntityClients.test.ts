@@ -1,0 +1,34 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestRunner } from "effect/cluster"
+import { SocketCloseError, SocketError } from "effect/socket/Socket"
+import * as Entities from "@starform/starbase/Entities"
+import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
+import * as Specimens from "./Specimens.ts"
+
+const world = Entities.layerNoDeps.pipe(
+  Layer.provideMerge(TestRunner.layer),
+  Layer.provideMerge(JournalMemory.layer)
+)
+
+describe("An ask", () => {
+  layer(world)((it) => {
+    it.effect("whose connection breaks under its request is unavailable, and no defect", () =>
+      Effect.gen(function* () {
+        const entities = yield* EntityClients
+        const broken = new SocketError({ reason: new SocketCloseError({ code: 1000 }) })
+        const answer = yield* Effect.flip(entities.app(Specimens.appId(1), () => Effect.die(broken)))
+        assert.strictEqual(answer._tag, "Unavailable")
+      })
+    )
+
+    it.effect("keeps every other defect", () =>
+      Effect.gen(function* () {
+        const entities = yield* EntityClients
+        const exit = yield* Effect.exit(entities.app(Specimens.appId(1), () => Effect.die("ours")))
+        assert.isTrue(exit._tag === "Failure" && exit.cause.reasons.some(({ _tag }) => _tag === "Die"))
+      })
+    )
+  })
+})

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
@@ -77,12 +78,16 @@ export class Process {
   readonly ready: Array<Lane> = []
   private readonly inbox: Lane = { tasks: [] }
   private readonly onEnd = new Set<Task>()
+  readonly world: World
+  readonly name: string
+  /** What every fiber of it runs with. */
+  readonly context: Context.Context<never>
 
-  constructor(
-    readonly world: World,
-    readonly name: string
-  ) {
+  constructor(world: World, name: string) {
+    this.world = world
+    this.name = name
     this.chance = world.chance.fork(name)
+    this.context = contextOf(this)
   }
 
   /** Runs when the world picks it; never, when the process has ended by then. */
@@ -139,11 +144,17 @@ export class Process {
     return () => this.onEnd.delete(run)
   }
 
-  /** Forks in this process; the world decides when. */
-  fork<A, E>(effect: Effect.Effect<A, E>): void {
+  /**
+   * Forks in this process; the world decides when.
+   *
+   * @returns interrupts it
+   */
+  fork<A, E>(effect: Effect.Effect<A, E>): Task {
+    let fiber: Fiber.Fiber<A, E> | undefined
     this.post(() => {
-      Effect.runForkWith(this.context)(effect)
+      fiber = Effect.runForkWith(this.context)(effect)
     })
+    return () => this.post(() => fiber?.interruptUnsafe())
   }
 
   /** A fiber of this process waits for something that the world does. `start` runs at once; its answer is a task. */
@@ -153,19 +164,6 @@ export class Process {
       return cancel === undefined ? undefined : Effect.sync(cancel)
     })
   }
-
-  /** @see World.answer: the same, started by a fiber of this process */
-  readonly context: Context.Context<never> = Context.empty().pipe(
-    Context.add(Scheduler.Scheduler, schedulerOf(this)),
-    Context.add(Clock.Clock, clockOf(this)),
-    Context.add(Random.Random, {
-      nextDoubleUnsafe: () => this.chance.next(),
-      nextIntUnsafe: () => Math.floor(this.chance.between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
-    }),
-    Context.add(References.TracerEnabled, false),
-    Context.add(References.MinimumLogLevel, "Debug"),
-    Context.add(Logger.CurrentLoggers, new Set([loggerOf(this)]))
-  ) as Context.Context<never>
 }
 
 /** How many operations a fiber may do before another one gets its turn. */
@@ -194,6 +192,7 @@ const clockOf = (process: Process): Clock.Clock => {
     currentTimeNanosUnsafe: nanos,
     currentTimeNanos: Effect.sync(nanos),
     monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
     sleep: (duration) => {
       const ms = Duration.toMillis(duration)
       if (!Number.isFinite(ms)) return Effect.never
@@ -204,12 +203,24 @@ const clockOf = (process: Process): Clock.Clock => {
 
 const loggerOf = (process: Process): Logger.Logger<unknown, void> =>
   Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Debug" || logLevel === "Trace" || logLevel === "Info") return
     const text = (Array.isArray(message) ? message : [message]).map((part) =>
       typeof part === "string" ? part : JSON.stringify(part)
     )
     process.world.note(process.name, `${logLevel.toLowerCase()}: ${text.join(" ").slice(0, 300)}`)
   })
+
+const contextOf = (process: Process): Context.Context<never> =>
+  Context.make(Scheduler.Scheduler, schedulerOf(process)).pipe(
+    Context.add(Clock.Clock, clockOf(process)),
+    Context.add(Random.Random, {
+      nextDoubleUnsafe: () => process.chance.next(),
+      nextIntUnsafe: () =>
+        Math.floor(process.chance.between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
+    }),
+    Context.add(References.TracerEnabled, false),
+    Context.add(References.MinimumLogLevel, "Warn"),
+    Context.add(Logger.CurrentLoggers, new Set([loggerOf(process)]))
+  )
 
 export interface Step {
   readonly atMs: number
@@ -229,8 +240,10 @@ export class World {
   readonly processes: Array<Process> = []
   private readonly timers = new Timers()
   private order = 0
+  readonly seed: number
 
-  constructor(readonly seed: number) {
+  constructor(seed: number) {
+    this.seed = seed
     this.chance = chanceOf(seed)
   }
 

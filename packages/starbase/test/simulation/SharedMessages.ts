@@ -3,6 +3,8 @@ import { PersistenceError } from "effect/cluster/ClusterError"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as Snowflake from "effect/cluster/Snowflake"
 import * as Effect from "effect/Effect"
+import type * as Envelope from "effect/cluster/Envelope"
+import type * as Reply from "effect/cluster/Reply"
 import * as Layer from "effect/Layer"
 import { ask, type Store } from "./Store.ts"
 import type { Process } from "./World.ts"
@@ -14,11 +16,38 @@ export const makeDriver = (store: Store): Driver =>
     MessageStorage.MemoryDriver.make.pipe(Effect.provide(Snowflake.layerGenerator))
   )
 
+/** Messages that nobody has answered, for whoever reads a trace. */
+export const unanswered = ({ unprocessed }: Driver): ReadonlyArray<string> =>
+  [...unprocessed].map(
+    (envelope) =>
+      `${envelope.address.entityType} ${envelope.address.entityId} on ${envelope.address.shardId.group}:${envelope.address.shardId.id}: ` +
+      (envelope._tag === "Request" ? `${envelope.tag} ${JSON.stringify(envelope.payload)}` : envelope._tag)
+  )
+
 const broken = (operation: string) => new PersistenceError({ cause: `${operation}: the connection is gone` })
+
+/** As a trace shows it: what is asked of which workflow. */
+const nameOf = ({ address, ...envelope }: Envelope.Encoded): string => {
+  const at = `${address.entityType.replace("Workflow/", "")} ${address.entityId.slice(0, 6)}`
+  if (envelope._tag !== "Request") return `${at} ${envelope._tag}`
+  const { name } = (envelope.payload ?? {}) as { readonly name?: string }
+  return `${at} ${envelope.tag}${name === undefined ? "" : ` ${name}`}`
+}
+
+const resultOf = (reply: Reply.Encoded): string => {
+  if (reply._tag !== "WithExit") return reply._tag
+  const { exit } = reply
+  if (exit._tag === "Failure") return JSON.stringify(exit.cause).slice(0, 200)
+  const { _tag, exit: inner } = (exit.value ?? {}) as {
+    readonly _tag?: string
+    readonly exit?: { readonly _tag: string }
+  }
+  return inner?._tag === "Failure" ? JSON.stringify(inner).slice(0, 300) : (_tag ?? "done")
+}
 
 /** Replies reach waiting fibers of their own process only, as with a database. */
 export const layer = (
-  { encoded }: Driver,
+  { encoded, requests }: Driver,
   store: Store,
   from: Process
 ): Layer.Layer<MessageStorage.MessageStorage> => {
@@ -29,12 +58,25 @@ export const layer = (
     ) =>
     (...args: Args): Effect.Effect<A, E | PersistenceError> =>
       ask<A, E | PersistenceError>(store, from, `messages.${operation}`, perform(...args), broken)
+  const note = (what: string) => Effect.sync(() => from.world.note(from.name, what))
   return Layer.effect(
     MessageStorage.MessageStorage,
     MessageStorage.makeEncoded({
-      saveEnvelope: through("save", encoded.saveEnvelope),
-      saveReply: through("reply", encoded.saveReply),
-      clearReplies: through("clearReplies", encoded.clearReplies),
+      saveEnvelope: through("save", (message) =>
+        Effect.tap(encoded.saveEnvelope(message), ({ _tag }) =>
+          note(`message ${nameOf(message.envelope)}${_tag === "Duplicate" ? ", again" : ""}`)
+        )
+      ),
+      saveReply: through("reply", (reply) => {
+        const request = requests.get(reply.requestId)
+        const to = request === undefined ? "nobody" : nameOf(request.envelope)
+        return Effect.tap(encoded.saveReply(reply), note(`reply to ${to}: ${resultOf(reply)}`))
+      }),
+      clearReplies: through("clearReplies", (id, options) => {
+        const request = requests.get(String(id))
+        const to = request === undefined ? "nobody" : nameOf(request.envelope)
+        return Effect.tap(encoded.clearReplies(id, options), note(`reset ${to}`))
+      }),
       requestIdForPrimaryKey: through("idOf", encoded.requestIdForPrimaryKey),
       repliesFor: through("replies", encoded.repliesFor),
       repliesForUnfiltered: through("repliesUnfiltered", encoded.repliesForUnfiltered),

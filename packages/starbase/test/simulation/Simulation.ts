@@ -76,6 +76,7 @@ const run = (world: World, breakage: Breakage): Outcome => {
     breakage.stores?.(stores, world) ?? stores,
     ({ type, id }) => names.get(id) ?? `${type} ${id.slice(-3)}`
   )
+  const messages = SharedMessages.makeDriver(store)
   const locks = new RunnerLocks(lockExpiryMs)
   const skews = world.chance.fork("clocks")
   const deployment = new Deployment({
@@ -89,7 +90,7 @@ const run = (world: World, breakage: Breakage): Outcome => {
     shared: {
       database,
       wire,
-      messages: SharedMessages.makeDriver(store),
+      messages,
       locksFor: breakage.locksFor ?? ((process) => storage(locks, store, process))
     }
   })
@@ -145,6 +146,9 @@ const run = (world: World, breakage: Breakage): Outcome => {
     return !hasPendingEffects(database) && restOf(database, running).isAtRest
   }
   world.runUntil(deadline, isOver)
+  if (world.nowMs >= deadline) {
+    for (const what of SharedMessages.unanswered(messages)) world.note("messages", what)
+  }
   return judge(world, { database, people, clusters, rest: restOf(database, running) })
 }
 

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { createServer, type Server } from "node:http"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
@@ -39,6 +40,24 @@ const as = Effect.fnUntraced(function* (token: Redacted.Redacted<string>, option
   const env = { STARFORM_URL: url, STARFORM_TOKEN: Redacted.value(token), ...options.env }
   return yield* starform({ ...options, env })
 })
+
+/** A server that answers everything with this status; its URL. */
+const answering = (status: number) =>
+  Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const server = createServer((_, response) => response.writeHead(status).end()).listen(
+        0,
+        "127.0.0.1",
+        () => resume(Effect.succeed(server))
+      )
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(
+    Effect.map((server) => {
+      const address = server.address()
+      return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`
+    })
+  )
 
 const owner = (...args: ReadonlyArray<string>) => as(workspaceToken, { args })
 
@@ -316,6 +335,14 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
         })
         assert.strictEqual(nobody.stderr, "http://127.0.0.1:1 does not answer. Is Starform running there?\n")
         assert.strictEqual(nobody.status, 75)
+        const turnedAway = yield* answering(429)
+        const busy = yield* as(workspaceToken, { args: ["status"], env: { STARFORM_URL: turnedAway } })
+        assert.strictEqual(busy.stderr, `${turnedAway} is busy. Nothing is lost: try again.\n`)
+        assert.strictEqual(busy.status, 75)
+        const foreign = yield* answering(404)
+        const lost = yield* as(workspaceToken, { args: ["status"], env: { STARFORM_URL: foreign } })
+        assert.strictEqual(lost.stderr, `${foreign} is not a Starform that I know.\n`)
+        assert.strictEqual(lost.status, 2)
         yield* reviewedReads(
           "misuse",
           ["status", "--bogus"],

@@ -12,68 +12,81 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
-import * as Schema from "effect/Schema"
+import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
-import { StarbaseConfig } from "./StarbaseConfig.ts"
+import * as Schedules from "./Schedules.ts"
+import { type Role, StarbaseConfig } from "./StarbaseConfig.ts"
 
-/** Shards of entities and workflows, and of builds: a rollback never waits for a builder. */
+/** Shards of entities and workflows, and of builds: a rollback never waits for a builder. The same on every runner. */
 export const shardGroups = ["default", "builds"] as const
 
+const groupsOf: Readonly<Record<Role, ReadonlyArray<(typeof shardGroups)[number]>>> = {
+  api: ["default"],
+  worker: ["builds"],
+  all: shardGroups
+}
+
 /**
- * Measured on this version: with these a runner that was killed is replaced in about 3 s, with the defaults in 35 s.
- *
- * @source design §2
+ * What is no setting. Measured on this version: with these and the settings' defaults a runner that was killed is
+ * replaced in about 3 s, with the library's own in 35 s.
  */
-export const timers = {
-  shardLockRefreshInterval: Duration.seconds(1),
-  shardLockExpiration: Duration.seconds(5),
+const timers = {
   refreshAssignmentsInterval: Duration.millis(500),
-  runnerHealthCheckInterval: Duration.seconds(1),
   entityMessagePollInterval: Duration.seconds(1),
   /** A handler may finish its append; what waits for the outside world (a build, a rollout) is taken up by the next owner. */
-  entityTerminationTimeout: Duration.millis(500)
+  entityTerminationTimeout: Duration.millis(500),
+  /**
+   * A stored message for a type that is not registered yet waits: the library's minute would turn a deploy into a defect for
+   * ever when a start is slow, or when a newer runner's message reaches an older one. Asks have their own time limit.
+   */
+  entityRegistrationTimeout: Duration.days(1)
 }
 
-/** A setting that would let two runners own one shard, or a bind that strangers could reach. */
-export class UnsafeRunner extends Schema.TaggedError<UnsafeRunner>()("UnsafeRunner", {
-  setting: Schema.String,
-  problem: Schema.String
-}) {
-  override get message() {
-    return `${this.setting}: ${this.problem}`
-  }
-}
+/** One ping of a runner. Nobody listening is known at once; a runner that is busy is given longer. */
+const pingMax = Duration.seconds(2)
 
-/** Expiry must outlast three refreshes, or one slow refresh hands a living runner's shards to another. */
-export const checkTimers = (settings: typeof timers): Effect.Effect<void, UnsafeRunner> =>
-  Duration.toMillis(settings.shardLockExpiration) > 3 * Duration.toMillis(settings.shardLockRefreshInterval)
-    ? Effect.void
-    : Effect.fail(
-        new UnsafeRunner({ setting: "shardLockExpiration", problem: "must exceed three refresh intervals" })
-      )
+/** A runner that does not answer three pings in a row is away: known 0.5 s after its port closed, 6.5 s after it froze. */
+const health = Layer.effect(
+  RunnerHealth.RunnerHealth,
+  Effect.map(Runners.Runners, (runners) =>
+    RunnerHealth.RunnerHealth.of({
+      isAlive: (address) =>
+        runners
+          .ping(address)
+          .pipe(Effect.timeout(pingMax), Effect.retry(Schedules.runnerPings), Effect.isSuccess)
+    })
+  )
+)
 
-/** Runners of several hosts need an address that the others can reach; that comes with more than one host. */
-const runnerHost = "127.0.0.1"
-
-/** Needs Postgres; its own tables create themselves. */
+/**
+ * Needs Postgres; its own tables create themselves.
+ *
+ * @errors UnsafeRunner when the settings would let two runners own one shard, or strangers reach the runner's port
+ */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { runnerPort, masterKey } = yield* StarbaseConfig
-    yield* checkTimers(timers)
+    const settings = yield* StarbaseConfig
+    yield* RunnerSafety.check(settings)
+    const { role, runnerHost, runnerPort, masterKey } = settings
+    const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
-    const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
     return SocketRunner.layer.pipe(
-      Layer.provide([RunnerTransport.layerServer(masterKey, { host: runnerHost, port: runnerPort }), client]),
-      Layer.provide(health),
+      Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
+      Layer.provide(health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
-      Layer.provide(Layer.orDie(SqlRunnerStorage.layer)),
+      Layer.provideMerge(Layer.orDie(SqlRunnerStorage.layer)),
       Layer.provide(
         ShardingConfig.layer({
           ...timers,
+          shardLockExpiration: settings.runnerLockExpiry,
+          shardLockRefreshInterval: settings.runnerLockRefresh,
+          runnerHealthCheckInterval: settings.runnerHealthCheck,
+          entityMailboxCapacity: settings.entityRequestsMax,
+          maxResidentEntities: settings.entitiesMax,
           simulateRemoteSerialization: false,
           runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort)),
           availableShardGroups: [...shardGroups],
-          assignedShardGroups: [...shardGroups]
+          assignedShardGroups: [...groupsOf[role]]
         })
       ),
       Layer.provide(RpcSerialization.layerSchemaBinary())

@@ -5,7 +5,6 @@ import * as AuthenticationServer from "./api/AuthenticationServer.ts"
 import * as BuildLogHandlers from "./api/BuildLogHandlers.ts"
 import * as ClusterHandlers from "./api/ClusterHandlers.ts"
 import * as OperatorRoutes from "./api/operator/OperatorRoutes.ts"
-import * as Readiness from "./api/Readiness.ts"
 import * as RpcRoutes from "./api/RpcRoutes.ts"
 import * as TenantHandlers from "./api/TenantHandlers.ts"
 
@@ -18,8 +17,7 @@ export const layerRoutes = Layer.mergeAll(
       BuildLogHandlers.layerNoDeps,
       TenantHandlers.layerNoDeps,
       ClusterHandlers.layerNoDeps,
-      AuthenticationServer.layerNoDeps,
-      Readiness.layerNoDeps
+      AuthenticationServer.layerNoDeps
     ])
   )
 )

@@ -13,8 +13,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
+import * as Admission from "./api/Admission.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
 import * as Directory from "./api/Directory.ts"
+import * as ProbeRoutes from "./api/ProbeRoutes.ts"
+import * as Readiness from "./api/Readiness.ts"
 import * as ServiceCatalog from "./api/ServiceCatalog.ts"
 import * as BuildLog from "./builds/BuildLog.ts"
 import * as BuildLogIndexPostgres from "./builds/BuildLogIndexPostgres.ts"
@@ -22,6 +25,7 @@ import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
+import * as EntityClients from "./entities/EntityClients.ts"
 import * as BranchMover from "./git/BranchMover.ts"
 import * as BranchSettlement from "./git/BranchSettlement.ts"
 import * as BundleIndex from "./git/BundleIndex.ts"
@@ -37,12 +41,14 @@ import * as JournalSchema from "./journal/JournalSchema.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
 import * as PublicApi from "./PublicApi.ts"
+import * as RunnerSafety from "./RunnerSafety.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as KnownOwners from "./security/KnownOwners.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
+import * as BuildOwner from "./workflows/BuildOwner.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
 import * as DeployRunner from "./workflows/DeployRunner.ts"
@@ -84,12 +90,15 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
   Layer.provideMerge(GitConfig.layer)
 )
 
-const workflows = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
+/** Workflows of the shard group `default`, and what must run once in the cluster. */
+const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
   Layer.provide(DeployRunner.layerNoDeps),
-  Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
-  Layer.provide(ClusterWorkflowEngine.layer)
+  Layer.provideMerge(DeployRelease.layerNoDeps)
 )
+
+/** Workflows of the shard group `builds`. */
+const building = Layer.mergeAll(BuildRelease.layerNoDeps, BuildOwner.layerNoDeps)
 
 /** Milliseconds that a whole request may take to arrive: a large push comes over a slow line. */
 const requestTimeout = 3_600_000
@@ -97,23 +106,32 @@ const requestTimeout = 3_600_000
 /** How long requests in flight may take when the process ends. Pulls and pushes that wait are cut: both are made to be. */
 const requestsEnd = Duration.seconds(1)
 
-const routes = Layer.mergeAll(AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes)
-
-const ingress = HttpRouter.serve(routes, { disableLogger: true }).pipe(
-  Layer.provideMerge(
-    Layer.unwrap(
-      Effect.map(StarbaseConfig, ({ host, port }) =>
-        NodeHttpServer.layer(() => createServer({ requestTimeout }), {
-          host,
-          port,
-          gracefulShutdownTimeout: requestsEnd
-        })
-      )
-    )
+const server = Layer.unwrap(
+  Effect.map(StarbaseConfig, ({ host, port }) =>
+    NodeHttpServer.layer(() => createServer({ requestTimeout }), {
+      host,
+      port,
+      gracefulShutdownTimeout: requestsEnd
+    })
   )
 )
 
+/** What every role answers; there before anything else of the port is. */
+const operations = Layer.merge(ProbeRoutes.layerRoutes, Admission.layerRoutes).pipe(
+  Layer.provide(Readiness.layerNoDeps)
+)
+
+const ingress = HttpRouter.serve(
+  Layer.mergeAll(operations, AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes),
+  { disableLogger: true }
+).pipe(Layer.provideMerge(server))
+
+/** What every role stands on. */
+const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer)
+
 /**
+ * All roles in one process.
+ *
  * @param builder the builder of this machine, over the blob store, the build log and the queue
  * @param storage where blobs are
  */
@@ -124,7 +142,7 @@ export const layerWithStorage = <E, R, E2, R2>(
   GitHooks.layerDismissal.pipe(
     Layer.provideMerge(ingress),
     Layer.provideMerge(git),
-    Layer.provideMerge(workflows),
+    Layer.provideMerge(Layer.merge(deploys, building).pipe(Layer.provide(ClusterWorkflowEngine.layer))),
     Layer.provideMerge(people),
     Layer.provideMerge(Entities.layerNoDeps),
     Layer.provideMerge(ClusterRunner.layer),
@@ -133,8 +151,59 @@ export const layerWithStorage = <E, R, E2, R2>(
     Layer.provideMerge(storage),
     Layer.provideMerge(journal),
     Layer.provideMerge(database),
-    Layer.provideMerge(Layer.mergeAll(NodeCrypto.layer, NodeServices.layer))
+    Layer.provideMerge(platform)
   )
 
-/** With blobs in the data folder of this host. */
+/** All roles, with blobs in the data folder of this host. */
 export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) => layerWithStorage(builder, blobFolder)
+
+/** Entities, their workflows, git and the API; builds are other processes'. */
+export const layerApi = GitHooks.layerDismissal.pipe(
+  Layer.provideMerge(ingress),
+  Layer.provideMerge(git),
+  Layer.provideMerge(deploys.pipe(Layer.provide(ClusterWorkflowEngine.layer))),
+  Layer.provideMerge(people),
+  Layer.provideMerge(Entities.layerNoDeps),
+  Layer.provideMerge(ClusterRunner.layer),
+  Layer.provideMerge(builds),
+  Layer.provideMerge(blobFolder),
+  Layer.provideMerge(journal),
+  Layer.provideMerge(database),
+  Layer.provideMerge(platform)
+)
+
+/** Builds; entities are asked where they are. */
+export const layerWorker = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
+  HttpRouter.serve(operations, { disableLogger: true }).pipe(
+    Layer.provideMerge(server),
+    Layer.provideMerge(building.pipe(Layer.provide(ClusterWorkflowEngine.layer))),
+    Layer.provideMerge(EntityClients.layerNoDeps),
+    Layer.provideMerge(ClusterRunner.layer),
+    Layer.provideMerge(builder),
+    Layer.provideMerge(builds),
+    Layer.provideMerge(blobFolder),
+    Layer.provideMerge(journal),
+    Layer.provideMerge(database),
+    Layer.provideMerge(platform)
+  )
+
+/**
+ * A process of the role that its settings name.
+ *
+ * @errors UnsafeRunner before anything is opened
+ */
+export const layerOfRole = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const settings = yield* StarbaseConfig
+      yield* RunnerSafety.check(settings)
+      switch (settings.role) {
+        case "api":
+          return Layer.effectDiscard(Layer.build(layerApi))
+        case "worker":
+          return Layer.effectDiscard(Layer.build(layerWorker(builder)))
+        case "all":
+          return Layer.effectDiscard(Layer.build(layer(builder)))
+      }
+    })
+  )

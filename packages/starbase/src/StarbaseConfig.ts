@@ -2,10 +2,18 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/** `api`: entities, git and the API. `worker`: builds. Every process is a runner; each role has shards of its own. */
+export const Role = Schema.Literals(["api", "worker", "all"])
+export type Role = typeof Role.Type
 
 export interface StarbaseSettings {
+  /** What this process is for: `api` has entities, git and the API, `worker` has builds, `all` has both. `--role` wins. */
+  readonly role: Role
   /** `postgres://…`; straight to PostgreSQL, no transaction pooler between. */
   readonly databaseUrl: Redacted.Redacted<string>
   /** Connections that this process may hold. */
@@ -13,8 +21,23 @@ export interface StarbaseSettings {
   /** Address and port of the API and of git. */
   readonly host: string
   readonly port: number
-  /** Port that other runners reach this one on, with proof of the key; loopback only. */
+  /** Where other runners reach this one, with proof of the key: loopback, or a private address or name of this host. */
+  readonly runnerHost: string
   readonly runnerPort: number
+  /** Address of this host that the runner's port is bound to: loopback or private; empty is `STARBASE_RUNNER_HOST`. */
+  readonly runnerListenHost: string
+  /** A runner that has not refreshed its locks for this long has lost them. More than three refreshes. */
+  readonly runnerLockExpiry: Duration.Duration
+  /** How often a runner refreshes its locks. */
+  readonly runnerLockRefresh: Duration.Duration
+  /** How often runners look after each other. */
+  readonly runnerHealthCheck: Duration.Duration
+  /** HTTP requests that this process has in hand, parked ones included; a further one is `Overloaded`. */
+  readonly requestsMax: number
+  /** Requests that one entity holds, waiting or under way; a further one is `Overloaded`. */
+  readonly entityRequestsMax: number
+  /** Entities that this process keeps in memory, about 15 kB each; a request for a further one is `Overloaded`. */
+  readonly entitiesMax: number
   /** 32 bytes, base64; the same for all processes. Wraps data keys, and gives the runners theirs. */
   readonly masterKey: Redacted.Redacted<string>
   /** SHA-256 (hex) of the operator's token. */
@@ -66,7 +89,16 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   databaseConnectionsMax: Config.Int("DATABASE_CONNECTIONS_MAX").pipe(Config.withDefault(16)),
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("PORT").pipe(Config.withDefault(4000)),
+  role: Config.schema(Role, "ROLE").pipe(Config.withDefault("all" as const)),
+  runnerHost: Config.NonEmptyString("RUNNER_HOST").pipe(Config.withDefault("127.0.0.1")),
   runnerPort: Config.Port("RUNNER_PORT").pipe(Config.withDefault(4001)),
+  runnerListenHost: Config.String("RUNNER_LISTEN_HOST").pipe(Config.withDefault("")),
+  runnerLockExpiry: Config.Duration("RUNNER_LOCK_EXPIRY").pipe(Config.withDefault(Duration.seconds(5))),
+  runnerLockRefresh: Config.Duration("RUNNER_LOCK_REFRESH").pipe(Config.withDefault(Duration.seconds(1))),
+  runnerHealthCheck: Config.Duration("RUNNER_HEALTH_CHECK").pipe(Config.withDefault(Duration.seconds(1))),
+  requestsMax: Config.Int("REQUESTS_MAX").pipe(Config.withDefault(15_000)),
+  entityRequestsMax: Config.Int("ENTITY_REQUESTS_MAX").pipe(Config.withDefault(1024)),
+  entitiesMax: Config.Int("ENTITIES_MAX").pipe(Config.withDefault(50_000)),
   masterKey: Config.Redacted("MASTER_KEY"),
   operatorTokenHash: Config.String("OPERATOR_TOKEN_HASH"),
   dataDirectory: Config.String("DATA_DIRECTORY"),
@@ -89,8 +121,15 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(15)))
 }).pipe(Config.nested("STARBASE"))
 
-/** @errors ConfigError naming the key that is missing or malformed */
-export const layer: Layer.Layer<StarbaseConfig, Config.ConfigError> = Layer.effect(StarbaseConfig, config)
+/**
+ * @param role of the command line; `null` leaves it to the environment
+ * @errors ConfigError naming the key that is missing or malformed
+ */
+export const layer = (role: Role | null): Layer.Layer<StarbaseConfig, Config.ConfigError> =>
+  Layer.effect(
+    StarbaseConfig,
+    Effect.map(config, (settings) => (role === null ? settings : { ...settings, role }))
+  )
 
 /** Settings with nothing behind them, short of deadlines that hold; a test names what it needs. */
 export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<StarbaseConfig> =>
@@ -99,7 +138,16 @@ export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<Sta
     databaseConnectionsMax: 8,
     host: "127.0.0.1",
     port: 0,
+    role: "all",
+    runnerHost: "127.0.0.1",
     runnerPort: 0,
+    runnerListenHost: "",
+    runnerLockExpiry: Duration.seconds(5),
+    runnerLockRefresh: Duration.seconds(1),
+    runnerHealthCheck: Duration.seconds(1),
+    requestsMax: 15_000,
+    entityRequestsMax: 1024,
+    entitiesMax: 50_000,
     masterKey: Redacted.make(""),
     operatorTokenHash: "",
     dataDirectory: "/nonexistent",

@@ -5,6 +5,7 @@ import { EnvironmentName, Slug } from "@starform/domain/ids/Slug"
 import * as StarformClient from "@starform/domain/protocol/StarformClient"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import * as Schedule from "effect/Schedule"
@@ -29,6 +30,15 @@ type Failure = (WireError & { readonly _tag: string }) | RpcClientError
 
 const isUnanswered = (error: Failure): error is RpcClientError => error._tag === "RpcClientError"
 
+/** Of Starform itself, or of whatever stands before it, when it has more requests than it takes. */
+const busyStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+/** The status of an answer that was no RPC's. */
+const answeredStatus = ({ reason }: RpcClientError): number | undefined =>
+  reason._tag === "HttpError" && reason.cause instanceof HttpClientError.StatusCodeError
+    ? reason.cause.response.status
+    : undefined
+
 /** Nobody answered, or somebody who could not: the same request may succeed later. */
 export const isTransient = (error: Failure): boolean => isUnanswered(error) || error.reaction === "repeat"
 
@@ -40,12 +50,19 @@ export const explain = ({ settings }: Session, error: Failure): CommandFailed =>
       ? new CommandFailed({ line: `${failed.line} ${tokenAdvice(settings)}`, status: failed.status })
       : failed
   }
-  return error.reason._tag === "HttpError" && error.reason.kind === "StatusCodeError"
-    ? new CommandFailed({ line: `${settings.url} is not a Starform that I know.`, status: rejectedStatus })
-    : new CommandFailed({
-        line: `${settings.url} does not answer. Is Starform running there?`,
+  const status = answeredStatus(error)
+  if (status === undefined) {
+    return new CommandFailed({
+      line: `${settings.url} does not answer. Is Starform running there?`,
+      status: transientStatus
+    })
+  }
+  return busyStatuses.has(status)
+    ? new CommandFailed({
+        line: `${settings.url} is busy. Nothing is lost: try again.`,
         status: transientStatus
       })
+    : new CommandFailed({ line: `${settings.url} is not a Starform that I know.`, status: rejectedStatus })
 }
 
 /** Asks, repeats what is worth repeating, and ends the command with one line when that does not help. */

@@ -8,18 +8,15 @@ import { CurrentPrincipal } from "@starform/domain/model/Principal"
 import { BuildLogRpcs } from "@starform/domain/protocol/BuildLogRpcs"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { BuildLog } from "../builds/BuildLog.ts"
 import type { AppState, DeployRecord } from "../entities/app/AppEntity.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
+import * as Schedules from "../Schedules.ts"
 import { Directory } from "./Directory.ts"
 
 /** How long one ask for the end of a deploy is parked before it is repeated. */
 const endAskMax = Duration.seconds(30)
-
-/** Pause before an App that is away is asked again for the end of a deploy. */
-const appAway = Schedule.spaced("2 seconds")
 
 const chosenDeploy = (state: AppState, deployId: DeployId | null): DeployRecord | undefined =>
   deployId === null
@@ -48,7 +45,7 @@ export const layerNoDeps = BuildLogRpcs.toLayer(
             endAskMax
           )
           .pipe(
-            Effect.retry({ schedule: appAway, while: ({ _tag }) => _tag !== "NotFound" }),
+            Effect.retry(Schedules.watcherWaits),
             Effect.flatMap((deploy: Deploy) =>
               isTerminal(deploy.phase) ? Effect.void : next(deploy.phases.length)
             ),

@@ -19,7 +19,7 @@ export const answerErrors = <R>(
 ) =>
   Effect.catch(handled, (error) => {
     const wire = "reaction" in error ? error : new InternalFault({ reference: error._tag })
-    const retryAfter = wire._tag === "Overloaded" ? { "retry-after": "1" } : {}
+    const retryAfter = "retryAfterSeconds" in wire ? { "retry-after": String(wire.retryAfterSeconds) } : {}
     const logged = wire.reaction === "report" ? Effect.logError(what, error) : Effect.logDebug(wire.message)
     return Effect.as(
       logged,

@@ -1,10 +1,13 @@
 /** Whether this process can serve requests, as `/readyz` answers it. */
+import * as RunnerAddress from "effect/cluster/RunnerAddress"
+import { RunnerStorage } from "effect/cluster/RunnerStorage"
+import * as Sharding from "effect/cluster/Sharding"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
-import * as Sharding from "effect/cluster/Sharding"
-import { ReadModels } from "../journal/ReadModels.ts"
+import { StarbaseConfig } from "../StarbaseConfig.ts"
 
 /** A store that needs longer than this to answer one look-up counts as missing. */
 export const probeTimeout = Duration.seconds(2)
@@ -17,23 +20,34 @@ export class Readiness extends Context.Service<
   }
 >()("@starform/starbase/api/Readiness") {}
 
-/** Ready: the journal's database answers, and this runner is not leaving the cluster. */
+/**
+ * Ready: the database answers, and this runner is a healthy member of the cluster that is not leaving it. Entities are
+ * registered before there is a port to ask at.
+ */
 export const layerNoDeps = Layer.effect(
   Readiness,
   Effect.gen(function* () {
-    const models = yield* ReadModels
+    const members = yield* RunnerStorage
     const sharding = yield* Sharding.Sharding
+    const { runnerHost, runnerPort } = yield* StarbaseConfig
+    const self = RunnerAddress.make(runnerHost, runnerPort)
 
-    const database = models
-      .get("workspace", "")
-      .pipe(
-        Effect.timeout(probeTimeout),
-        Effect.match({ onSuccess: () => [], onFailure: () => ["database"] })
+    const isMember = members.getRunners.pipe(
+      Effect.map((runners) =>
+        runners.some(([{ address }, isHealthy]) => isHealthy && Equal.equals(address, self))
       )
-    const runner = Effect.map(sharding.isShutdown, (isShutdown) => (isShutdown ? ["runner"] : []))
-
-    return Readiness.of({
-      missing: Effect.map(Effect.all([database, runner]), (missing) => missing.flat())
-    })
+    )
+    const missing = Effect.flatMap(sharding.isShutdown, (isLeaving) =>
+      isLeaving
+        ? Effect.succeed(["runner"])
+        : isMember.pipe(
+            Effect.timeout(probeTimeout),
+            Effect.match({
+              onSuccess: (isIn) => (isIn ? [] : ["runner"]),
+              onFailure: () => ["database"]
+            })
+          )
+    )
+    return Readiness.of({ missing })
   })
 )

@@ -1,6 +1,6 @@
 /**
- * The door for people and programs: the public RPCs on `/rpc`, and whether this process lives and is ready. One frame
- * per request, so that one request has one principal, one deadline and one answer.
+ * The door for people and programs: the public RPCs on `/rpc`. One frame per request, so that one request has one
+ * principal, one deadline and one answer.
  */
 import { statusOf, type Reaction } from "@starform/domain/errors/Reaction"
 import { InvalidInput } from "@starform/domain/errors/RequestErrors"
@@ -17,7 +17,6 @@ import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schema from "effect/Schema"
-import { Readiness } from "./Readiness.ts"
 import * as RpcFrame from "./RpcFrame.ts"
 import * as RpcShelter from "./RpcShelter.ts"
 
@@ -80,28 +79,8 @@ const welcome = HttpRouter.add(
   )
 )
 
-const health = HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok"))
-
-const readiness = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const router = yield* HttpRouter.HttpRouter
-    const { missing } = yield* Readiness
-    yield* router.add(
-      "GET",
-      "/readyz",
-      Effect.map(missing, (waitingFor) =>
-        HttpServerResponse.jsonUnsafe(
-          { ready: waitingFor.length === 0, waitingFor },
-          { status: waitingFor.length === 0 ? 200 : statusOf("repeat") }
-        )
-      )
-    )
-  })
-)
-
 /**
- * Adds `POST /rpc`, `GET /healthz` (this process runs) and `GET /readyz` (200, or 503 with what it waits for) to the
- * router. A body over `requestBytesMax` is 413, a frame that is no request 422; everything else is answered as a frame.
- * Needs the handlers of every public RPC, their authentication, and `Readiness`.
+ * Adds `POST /rpc` to the router. A body over `requestBytesMax` is 413, a frame that is no request 422; everything else is
+ * answered as a frame. Needs the handlers of every public RPC, and their authentication.
  */
-export const layerNoDeps = Layer.mergeAll(Layer.effectDiscard(rpc), welcome, health, readiness)
+export const layerNoDeps = Layer.mergeAll(Layer.effectDiscard(rpc), welcome)

@@ -4,10 +4,10 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { type BuildLogChunk, BuildLogIndex, BuildLogUnavailable, ChunkTaken } from "./BuildLogIndex.ts"
+import * as Schedules from "../Schedules.ts"
 import { makeWakeups } from "./internal/wakeups.ts"
 
 /** The payload of a notification is the build id. */
@@ -16,11 +16,9 @@ const channel = "build_log"
 export interface IndexSettings {
   /** How long a lost notification can delay a reader. */
   readonly pollInterval: Duration.Input
-  /** Between attempts to listen again after the connection was lost. */
-  readonly listenRetryInterval: Duration.Input
 }
 
-export const defaults: IndexSettings = { pollInterval: "1 second", listenRetryInterval: "1 second" }
+export const defaults: IndexSettings = { pollInterval: "1 second" }
 
 /** Creates the table unless it is there; for a migration or a start. Safe to run from many processes at once. */
 export const buildLogSchema: Effect.Effect<void, SqlError, SqlClient.SqlClient> = Effect.gen(function* () {
@@ -53,7 +51,7 @@ const make = Effect.fnUntraced(function* (settings: IndexSettings) {
   )
   yield* listen.pipe(
     Effect.tapError((error) => Effect.logDebug("build log: no notifications, polling", error)),
-    Effect.retry(Schedule.spaced(settings.listenRetryInterval)),
+    Effect.retry(Schedules.storeAway),
     Effect.forkScoped
   )
 

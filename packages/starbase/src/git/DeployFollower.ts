@@ -1,7 +1,7 @@
 /** Follows an accepted deploy to its end, for a person who waits. Losing it loses nothing but the words. */
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { CommitSha } from "@starform/domain/ids/Digest"
-import { BuildId, type WorkspaceId } from "@starform/domain/ids/Ids"
+import { BuildId } from "@starform/domain/ids/Ids"
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { BuildService } from "../builds/BuildService.ts"
+import { BuildLog } from "../builds/BuildLog.ts"
 import type { AppState } from "../entities/app/AppEntity.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { GitConfig } from "./GitConfig.ts"
@@ -21,7 +21,6 @@ export type Print = (line: string) => Effect.Effect<void>
 
 export interface AcceptedDeploy {
   readonly appId: AppId
-  readonly workspaceId: WorkspaceId
   readonly deploy: Deploy
   /** Where the app answers when it is live. */
   readonly urls: ReadonlyArray<string>
@@ -71,7 +70,7 @@ export const layerNoDeps = Layer.effect(
   DeployFollower,
   Effect.gen(function* () {
     const entities = yield* EntityClients
-    const builds = yield* BuildService
+    const logs = yield* BuildLog
     const { heartbeat } = yield* GitConfig
 
     /**
@@ -85,8 +84,7 @@ export const layerNoDeps = Layer.effect(
         held = undefined
         return text === undefined ? Effect.void : print(PushOutput.buildLine(text))
       })
-      const handle = { buildId: BuildId.make(accepted.deploy.id), workspaceId: accepted.workspaceId }
-      yield* builds.logs(handle, 1).pipe(
+      yield* logs.follow(BuildId.make(accepted.deploy.id), 1).pipe(
         Stream.runForEach(({ source, text }) =>
           Effect.andThen(
             release,

@@ -10,11 +10,11 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { LocatedProject } from "../api/Directory.ts"
 import { ServiceCatalog } from "../api/ServiceCatalog.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
+import * as Schedules from "../Schedules.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { BranchSettlement } from "./BranchSettlement.ts"
@@ -75,9 +75,6 @@ const nobody = /^0+$/
 const pushOptions: ReadonlyMap<string, string> = new Map([
   ["detach", "return when the push is accepted; the deploy goes on"]
 ])
-
-/** An ask without an answer may have been heard: the same request again settles it, and is never a second deploy. */
-const repeatUnanswered = { schedule: Schedule.spaced("300 millis"), times: 3 }
 
 const decodeCommit = Schema.decodeUnknownResult(CommitSha)
 
@@ -179,7 +176,8 @@ export const layerNoDeps = Layer.effect(
               detached: false
             })
           ),
-          { ...repeatUnanswered, while: ({ _tag }) => _tag === "Unavailable" }
+          // An ask without an answer may have been heard: the same request again settles it, and is never a second deploy.
+          Schedules.personWaits
         )
       )
       const shown = { commit, subject, app: name, environment: environment.name }
@@ -193,7 +191,7 @@ export const layerNoDeps = Layer.effect(
         service: push.target.service,
         environment: environment.name
       }
-      return { appId, workspaceId: workspace.id, deploy, urls, target } satisfies AcceptedDeploy
+      return { appId, deploy, urls, target } satisfies AcceptedDeploy
     })
 
     /** The deploy stands whether the branch moves now or by the sweep. */

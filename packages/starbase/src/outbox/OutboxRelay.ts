@@ -5,10 +5,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Singleton from "effect/cluster/Singleton"
 import { Outbox, type OutboxRow } from "../journal/Outbox.ts"
+import * as Schedules from "../Schedules.ts"
 import { OutboxEffect } from "./OutboxEffect.ts"
 
 /** An effect that may succeed later. */
@@ -33,9 +33,6 @@ export const entitiesAtOnce = 256
 
 /** One attempt at one effect; longer than any ask of an entity (20 s), so that its own error is heard first. */
 export const attemptMax = Duration.seconds(30)
-
-/** Pause after the n-th failed attempt: 100 ms doubling to one minute. */
-export const pauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
 
 const requestIdOf = (row: OutboxRow): string =>
   `outbox:${row.key.type}:${row.key.id}:${row.sequence}:${row.position}`
@@ -65,7 +62,7 @@ const attempt = Effect.gen(function* () {
         Effect.gen(function* () {
           const nowMs = yield* Clock.currentTimeMillis
           yield* Effect.logWarning(`outbox ${row.key.type} ${row.key.id} #${row.sequence}: ${problem}`)
-          yield* outbox.postpone(row, nowMs + pauseMs(row.attempts), problem)
+          yield* outbox.postpone(row, nowMs + Schedules.effectPauseMs(row.attempts), problem)
         })
       ),
       // The store did not hear the end of it: the row is performed again, but not at once.
@@ -113,7 +110,7 @@ const relay = Effect.gen(function* () {
 export const run = relay.pipe(
   Effect.scoped,
   Effect.tapError((error) => Effect.logWarning("outbox relay", error)),
-  Effect.retry({ schedule: Schedule.spaced(pollInterval) })
+  Effect.retry(Schedules.storeAway)
 )
 
 export const layerNoDeps = Singleton.make("OutboxRelay", run)

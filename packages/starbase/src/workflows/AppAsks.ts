@@ -4,12 +4,9 @@ import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
 import type { Principal } from "@starform/domain/model/Principal"
 import { classOf, type WireError } from "@starform/domain/errors/Reaction"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
+import * as Schedules from "../Schedules.ts"
 
 export const principal: Principal = { _tag: "System", part: "deploy" }
-
-/** Pauses between attempts at an App that is away: 50 ms doubling, at most 5 s, for as long as it takes. */
-const untilItAnswers = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("5 seconds")])
 
 /** The same for every attempt at one step of one deploy (INV-WF-1). */
 export const requestIdOf = (deployId: DeployId, step: string): RequestId =>
@@ -24,7 +21,7 @@ export const askApp = <A, E extends WireError>(
   ask: Effect.Effect<A, E>
 ): Effect.Effect<A | null> =>
   ask.pipe(
-    Effect.retry({ schedule: untilItAnswers, while: (error) => classOf(error.reaction) === "transient" }),
+    Effect.retry(Schedules.entityAway),
     Effect.catch((error) =>
       Effect.as(
         classOf(error.reaction) === "terminal"

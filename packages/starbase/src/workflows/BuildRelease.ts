@@ -5,7 +5,6 @@ import { DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
@@ -14,6 +13,7 @@ import { BuildService } from "../builds/BuildService.ts"
 import { toDeployFailure } from "../builds/BuildErrors.ts"
 import { type BuildHandle, BuildResult, type BuildSpec } from "../builds/BuildSpec.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
+import * as Schedules from "../Schedules.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { askApp, principal, requestIdOf } from "./AppAsks.ts"
 
@@ -34,17 +34,11 @@ export const BuildRelease = Workflow.make("BuildRelease", {
   idempotencyKey: ({ deployId }) => deployId
 }).annotate(ClusterSchema.ShardGroup, () => "builds")
 
-/** Pause before a builder of ours that broke is asked again. */
-const builderAway = Schedule.spaced("2 seconds")
-
-/** Pauses between attempts to cancel: 100 ms doubling, at most 30 s, for as long as it takes. */
-const untilItAnswers = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("30 seconds")])
-
 /** Cancels a build, however long its builder is away. */
-export const untilCancelled = (builds: BuildService["Service"], handle: BuildHandle): Effect.Effect<void> =>
+const untilCancelled = (builds: BuildService["Service"], handle: BuildHandle): Effect.Effect<void> =>
   builds.cancel(handle).pipe(
     Effect.tapError((error) => Effect.logWarning(`build ${handle.buildId} is not cancelled yet`, error)),
-    Effect.retry(untilItAnswers),
+    Effect.retry(Schedules.buildToCancel),
     Effect.orDie
   )
 
@@ -66,7 +60,7 @@ const build = Effect.fnUntraced(function* (spec: BuildSpec) {
   return yield* once.pipe(
     Effect.map((result): BuildOutcome => ({ _tag: "Built", result })),
     Effect.retry({
-      schedule: builderAway,
+      schedule: Schedules.builderAway,
       while: (error) =>
         error._tag === "BuilderUnavailable" ||
         error._tag === "BuildUnknown" ||

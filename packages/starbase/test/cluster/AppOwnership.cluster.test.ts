@@ -4,12 +4,11 @@
  */
 import { randomBytes, randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Context, Duration, Effect, Fiber, Redacted, Schedule } from "effect"
+import { Context, Effect, Fiber, Redacted, Schedule } from "effect"
 import { DeployId } from "@starform/domain/ids/Ids"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import type { AppIdentity } from "@starform/starbase/entities/app/AppEntity"
 import { Journal } from "@starform/starbase/journal/Journal"
-import * as ClusterRunner from "@starform/starbase/ClusterRunner"
 import * as Specimens from "../entities/Specimens.ts"
 import { freePort } from "../harness/FreePort.ts"
 import { freshDatabase } from "../Postgres.ts"
@@ -126,12 +125,12 @@ it.live(
     test(({ here, other, apps }, asked) =>
       Effect.gen(function* () {
         other.kill("SIGSTOP")
-        yield* Effect.sleep(Duration.times(ClusterRunner.timers.shardLockExpiration, 1.2))
+        yield* Effect.sleep("6 seconds")
         yield* RunnerWorld.until(() => apps.every(({ appId }) => RunnerWorld.owns(here, appId)))
         const before = asked()
         yield* RunnerWorld.until(() => asked() >= before + 5)
         other.kill("SIGCONT")
-        yield* Effect.sleep(ClusterRunner.timers.shardLockRefreshInterval)
+        yield* Effect.sleep("1 second")
       })
     ),
   120_000

@@ -18,6 +18,7 @@ import * as EffectPerformer from "@starform/starbase/outbox/EffectPerformer"
 import * as OutboxRelay from "@starform/starbase/outbox/OutboxRelay"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as BlobStoreMemory from "@starform/starbase/storage/BlobStoreMemory"
+import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
 import * as BuildRelease from "@starform/starbase/workflows/BuildRelease"
 import * as DeployRelease from "@starform/starbase/workflows/DeployRelease"
 import * as DeployRunner from "@starform/starbase/workflows/DeployRunner"
@@ -59,7 +60,9 @@ export const layer = (
   OutboxRelay.layerNoDeps.pipe(
     Layer.provide(watched(watch)),
     Layer.provide(DeployRunner.layerNoDeps),
-    Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
+    Layer.provideMerge(
+      Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps, BuildOwner.layerNoDeps)
+    ),
     Layer.provideMerge(ClusterWorkflowEngine.layer),
     Layer.provideMerge(Entities.layerNoDeps),
     Layer.provideMerge(ClusterRunner.layer),

@@ -9,10 +9,10 @@ import {
   attemptMax,
   EffectPostponed,
   OutboxPerformer,
-  pauseMs,
   pollInterval,
   run
 } from "@starform/starbase/outbox/OutboxRelay"
+import { effectPauseMs } from "@starform/starbase/Schedules"
 import * as Specimens from "../entities/Specimens.ts"
 
 const settle = (n: number): OutboxEffect => ({ _tag: "SettleDeploy", deployId: Specimens.deployId(n) })
@@ -115,7 +115,7 @@ describe("run", () => {
         assert.strictEqual((yield* left)[0]?.attempts, 0)
         isAway = false
         yield* TestClock.adjust("1 second")
-        yield* TestClock.adjust(pauseMs(0))
+        yield* TestClock.adjust(effectPauseMs(0))
         yield* TestClock.adjust(pollInterval)
         yield* eventually(() => asked.length === 2)
         assert.strictEqual(asked[0], asked[1])
@@ -168,11 +168,11 @@ describe("run", () => {
         }
         const pauses = times.slice(1).map((time, index) => time - times[index]!)
         pauses.forEach((pause, attempt) => {
-          assert.isAtLeast(pause, Math.min(pauseMs(attempt), 60_000))
+          assert.isAtLeast(pause, Math.min(effectPauseMs(attempt), 60_000))
           assert.isAtMost(pause, 61_000)
         })
         assert.isAbove(pauses.length, 9)
-        assert.strictEqual(pauseMs(100), 60_000)
+        assert.strictEqual(effectPauseMs(100), 60_000)
         assert.strictEqual((yield* left)[0]?.attempts, times.length)
       })
     )

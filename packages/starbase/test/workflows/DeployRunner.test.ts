@@ -1,10 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import {
+  MessageStorage,
+  RunnerHealth,
+  Runners,
+  RunnerStorage,
+  Sharding,
+  ShardingConfig
+} from "effect/cluster"
 import { TestClock } from "effect/testing"
 import { WorkflowEngine } from "effect/workflow"
 import { BuildId } from "@starform/domain/ids/Ids"
 import { BuilderUnavailable, BuildUnknown } from "@starform/starbase/builds/BuildErrors"
 import { BuildService } from "@starform/starbase/builds/BuildService"
+import { shardGroups } from "@starform/starbase/ClusterRunner"
+import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
 import * as DeployRunner from "@starform/starbase/workflows/DeployRunner"
 import { DeployRuns } from "@starform/starbase/workflows/DeployRuns"
 import * as Specimens from "../entities/Specimens.ts"
@@ -23,10 +33,19 @@ const builderThat = (cancel: Cancel) =>
     cancel
   })
 
+const runner = Sharding.layer.pipe(
+  Layer.provide([Runners.layerNoop, RunnerStorage.layerMemory, RunnerHealth.layerNoop]),
+  Layer.provide(MessageStorage.layerMemory),
+  Layer.provide(ShardingConfig.layer({ availableShardGroups: shardGroups, assignedShardGroups: shardGroups }))
+)
+
 const withBuilder = <A, E>(cancel: Cancel, test: Effect.Effect<A, E, DeployRuns>) =>
   Effect.provide(
     test,
-    DeployRunner.layerNoDeps.pipe(Layer.provide([builderThat(cancel), WorkflowEngine.layerMemory]))
+    DeployRunner.layerNoDeps.pipe(
+      Layer.provide([BuildOwner.layerNoDeps, WorkflowEngine.layerMemory]),
+      Layer.provide([builderThat(cancel), runner])
+    )
   )
 
 const handle = {

@@ -1,7 +1,6 @@
 /** One runner: the composition of `Starbase.ts` without ingress, in a process that the world can stop. */
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
-import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
@@ -22,7 +21,9 @@ import * as Entities from "@starform/starbase/Entities"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import * as EffectPerformer from "@starform/starbase/outbox/EffectPerformer"
 import * as OutboxRelay from "@starform/starbase/outbox/OutboxRelay"
+import * as PatientMessages from "@starform/starbase/PatientMessages"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
+import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
 import * as BuildRelease from "@starform/starbase/workflows/BuildRelease"
 import * as DeployRelease from "@starform/starbase/workflows/DeployRelease"
 import * as DeployRunner from "@starform/starbase/workflows/DeployRunner"
@@ -63,21 +64,23 @@ const transport = (wire: Wire, process: Process, port: number) =>
 
 const cluster = ({ database, locksFor, messages, wire }: Shared, process: Process, port: number) => {
   const client = transport(wire, process, port)
-  const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
+  const health = ClusterRunner.health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
   return SocketRunner.layer.pipe(
     Layer.provide([wire.layerServer(process, host, port), client]),
     Layer.provide(health),
+    Layer.provideMerge(PatientMessages.layer),
     Layer.provideMerge(SharedMessages.layer(messages, database.store, process)),
     Layer.provide(Layer.sync(RunnerStorage.RunnerStorage, () => locksFor(process))),
     Layer.provide(
-      ShardingConfig.layer({
-        ...ClusterRunner.timers,
-        simulateRemoteSerialization: false,
-        runnerAddress: Option.some(RunnerAddress.make(host, port)),
-        availableShardGroups: [...ClusterRunner.shardGroups],
-        assignedShardGroups: [...ClusterRunner.shardGroups],
-        shardsPerGroup
-      })
+      Layer.effect(
+        ShardingConfig.ShardingConfig,
+        Effect.map(StarbaseConfig.StarbaseConfig, (settings) => ({
+          ...ShardingConfig.defaults,
+          ...ClusterRunner.shardingOf(settings),
+          runnerAddress: Option.some(RunnerAddress.make(host, port)),
+          shardsPerGroup
+        }))
+      )
     ),
     Layer.provide(RpcSerialization.layerSchemaBinary())
   )
@@ -87,7 +90,9 @@ const composition = (shared: Shared, process: Process, port: number, builder: La
   Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
     Layer.provide(EffectPerformer.layerNoDeps),
     Layer.provide(DeployRunner.layerNoDeps),
-    Layer.provideMerge(Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps)),
+    Layer.provideMerge(
+      Layer.mergeAll(DeployRelease.layerNoDeps, BuildRelease.layerNoDeps, BuildOwner.layerNoDeps)
+    ),
     Layer.provide(ClusterWorkflowEngine.layer),
     Layer.provideMerge(Entities.layerNoDeps),
     Layer.provideMerge(cluster(shared, process, port)),

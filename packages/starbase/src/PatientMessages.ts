@@ -1,8 +1,10 @@
 /**
  * The message store as workflows see it: what they ask of it is asked again until it answers. effect's workflow engine
  * makes a defect of a store that does not answer, keeps it as the result of the run, and the deploy of that run is lost:
- * a workflow's key is spent for ever. Reading for delivery and keeping replies are left alone; whoever does these repeats
- * them, or hands the shard over.
+ * a workflow's key is spent for ever. Keeping replies is left alone; whoever does that repeats it, or hands the shard over.
+ *
+ * Reading for delivery claims what it reads, for ten minutes. A read whose answer nobody heard has claimed messages that
+ * nobody delivers, so the next one gives the claims of its shards back first; what is being delivered is not delivered twice.
  */
 import type { PersistenceError } from "effect/cluster/ClusterError"
 import { MessageStorage } from "effect/cluster/MessageStorage"
@@ -22,6 +24,22 @@ const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
     Effect.retry(Schedules.messagesAway)
   )
 
+/** Reads that know whether the one before them was heard. */
+const readsOf = (storage: MessageStorage["Service"]): MessageStorage["Service"]["unprocessedMessages"] => {
+  let isClaimUnheard = false
+  return (shardIds, options) => {
+    const shards = [...shardIds]
+    return Effect.suspend(() => (isClaimUnheard ? storage.resetShards(shards) : Effect.void)).pipe(
+      Effect.andThen(Effect.suspend(() => storage.unprocessedMessages(shards, options))),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          isClaimUnheard = exit._tag === "Failure"
+        })
+      )
+    )
+  }
+}
+
 /** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */
 export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.effect(
   MessageStorage,
@@ -34,6 +52,7 @@ export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.e
       clearAddress: (address) => untilItAnswers(storage.clearAddress(address)),
       repliesForUnfiltered: (requestIds) => untilItAnswers(storage.repliesForUnfiltered(requestIds)),
       requestIdForPrimaryKey: (options) => untilItAnswers(storage.requestIdForPrimaryKey(options)),
+      unprocessedMessages: readsOf(storage),
       unprocessedMessagesById: (ids) => untilItAnswers(storage.unprocessedMessagesById(ids))
     })
   )

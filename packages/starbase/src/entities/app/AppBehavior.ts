@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
 import { AppEntity } from "./AppEntity.ts"
@@ -35,13 +36,15 @@ const make = Effect.gen(function* () {
   ) =>
     Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
       const { requestId, principal } = payload
-      return yield* app.execute({
-        requestId,
-        principal,
-        payload,
-        reply,
-        decide: (state, nowMs) => decision(state, payload, nowMs)
-      })
+      return yield* app
+        .execute({
+          requestId,
+          principal,
+          payload,
+          reply,
+          decide: (state, nowMs) => decision(state, payload, nowMs)
+        })
+        .pipe(rejectedOnlyOnNewest(app))
     })
 
   const by = <P extends Command>(payload: P) => ({
@@ -70,12 +73,21 @@ const make = Effect.gen(function* () {
     FailDeploy: decide(Deploy, Deploys.failDeploy),
     SettleBranch: decide(Schema.Void, Deploys.settleBranch),
 
-    Observe: ({ payload: { principal, observed } }) =>
-      app.observe({
+    // The Cluster tells of a change once: that it changes nothing here must not be for what this memory has missed.
+    Observe: Effect.fnUntraced(function* ({ payload: { principal, observed } }) {
+      let changesNothing = false
+      const observing = app.observe({
         origin: "observed",
         principal,
-        decide: (state, nowMs) => Result.succeed(observe(state, observed, nowMs))
-      }),
+        decide: (state, nowMs) => {
+          const decision = observe(state, observed, nowMs)
+          changesNothing = decision.events.length === 0
+          return Result.succeed(decision)
+        }
+      })
+      yield* observing
+      if (changesNothing) yield* Effect.andThen(app.reload, observing)
+    }),
 
     // Reads do not queue behind commands: the state is one immutable value, replaced after each append.
     GetApp: () => app.state.pipe(Rpc.fork),

@@ -12,6 +12,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import { freshEpoch } from "../../desired/FreshEpoch.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
@@ -41,13 +42,15 @@ const make = Effect.gen(function* () {
   ) =>
     Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
       const { requestId, principal } = payload
-      return yield* cluster.execute({
-        requestId,
-        principal,
-        payload,
-        reply: Schema.Void,
-        decide: (state) => decision(state, payload)
-      })
+      return yield* cluster
+        .execute({
+          requestId,
+          principal,
+          payload,
+          reply: Schema.Void,
+          decide: (state) => decision(state, payload)
+        })
+        .pipe(rejectedOnlyOnNewest(cluster))
     })
 
   const renewEpoch = Effect.fnUntraced(function* ({ payload }: { readonly payload: Renewal }) {

@@ -8,6 +8,7 @@ import type * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as Decisions from "./TenantDecisions.ts"
 import { TenantEntity } from "./TenantEntity.ts"
 import { model } from "./TenantModel.ts"
@@ -31,13 +32,15 @@ const make = Effect.gen(function* () {
   ) =>
     Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
       const { requestId, principal } = payload
-      return yield* tenant.execute({
-        requestId,
-        principal,
-        payload,
-        reply,
-        decide: (state) => decision(state, payload)
-      })
+      return yield* tenant
+        .execute({
+          requestId,
+          principal,
+          payload,
+          reply,
+          decide: (state) => decision(state, payload)
+        })
+        .pipe(rejectedOnlyOnNewest(tenant))
     })
 
   return TenantEntity.of({

@@ -16,17 +16,17 @@ const numberOf = (args, name, otherwise) => {
   return value
 }
 
-/** Every worker takes each n-th seed, prints what failed, and answers how many did. */
+/** Every worker takes each n-th seed, prints what failed, and answers which did; -1 is the worker itself. */
 const runWorker = (from, seeds, step) =>
   new Promise((resolve) => {
     const child = fork(program, [String(from), String(seeds), String(step)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"]
     })
-    let failed = [-1]
+    let answer = { failed: [-1], late: [] }
     child.on("message", (message) => {
-      failed = message
+      answer = message
     })
-    child.on("exit", () => resolve(failed))
+    child.on("exit", () => resolve(answer))
   })
 
 await bootstrap(fileURLToPath(import.meta.url))
@@ -38,7 +38,9 @@ const startedAt = process.hrtime.bigint()
 const answers = await Promise.all(
   Array.from({ length: workers }, (_, n) => runWorker(from + n, from + seeds - 1, workers))
 )
-const failed = answers.flat().sort((a, b) => a - b)
+const failed = answers.flatMap(({ failed }) => failed).sort((a, b) => a - b)
+const late = answers.flatMap(({ late }) => late)
+for (const what of late) process.stdout.write(`ended by the watch alone: ${what}\n`)
 const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
 process.stdout.write(
   `${seeds} seeds from ${from}: ${failed.length} failed${failed.length === 0 ? "" : ` (${failed.join(", ")})`}, ${seconds.toFixed(0)} s\n`

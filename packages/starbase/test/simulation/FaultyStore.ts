@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Journal from "@starform/starbase/journal/Journal"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import * as Outbox from "@starform/starbase/journal/Outbox"
@@ -27,7 +28,7 @@ const tagOf = (event: unknown) => (event as { readonly _tag?: string })._tag ?? 
 /** The database: what is in it, and what was done to it, in order. */
 export class Database {
   readonly steps: Array<Step> = []
-  readonly requests: Array<KeptRequest> = []
+  private readonly requests: Array<KeptRequest> = []
   readonly keys = new Map<string, Journal.EntityKey>()
   private readonly listeners = new Set<Listener>()
   readonly journal: Journal.Journal["Service"]
@@ -64,6 +65,13 @@ export class Database {
           world.note(writer, `append ${name} ${error._tag}`)
         })
       )
+    )
+  }
+
+  /** What the store really holds of the requests whose commands took effect. */
+  keptRequests(): ReadonlyArray<KeptRequest> {
+    return this.requests.filter(({ entity, requestId }) =>
+      Option.isSome(Effect.runSync(this.journal.recall(entity, requestId)))
     )
   }
 

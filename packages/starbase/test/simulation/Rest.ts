@@ -5,7 +5,8 @@ import * as Duration from "effect/Duration"
 import { isTerminal } from "@starform/domain/model/Deploy"
 import * as AppState from "@starform/starbase/entities/app/AppState"
 import * as ClusterState from "@starform/starbase/entities/cluster/ClusterState"
-import { grace } from "@starform/starbase/workflows/DeployWatch"
+import { askTimeout } from "@starform/starbase/entities/EntityClients"
+import { grace, watchInterval } from "@starform/starbase/workflows/DeployWatch"
 import type { AppAtRest, AcceptedPush, JournalOf } from "../invariants/Evidence.ts"
 import type { Database } from "./FaultyStore.ts"
 import { deadlines } from "./Runner.ts"
@@ -23,7 +24,8 @@ export const journalsOf = (database: Database): ReadonlyArray<JournalOf> =>
 export const hasPendingEffects = (database: Database): boolean =>
   Effect.runSync(database.outbox.due(Number.MAX_SAFE_INTEGER, 1)).length > 0
 
-const deadlineMs = [deadlines.build, deadlines.rollout, grace].reduce(
+/** What an accepted push may take: its deadlines, and until the watch over lost deploys has come by and been answered. */
+export const deadlineMs = [deadlines.build, deadlines.rollout, grace, watchInterval, askTimeout].reduce(
   (sum, duration) => sum + Duration.toMillis(duration),
   0
 )

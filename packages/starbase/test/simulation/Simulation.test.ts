@@ -13,9 +13,13 @@ describe("The simulation", () => {
   })
 
   it(`keeps every invariant in ${seeds} runs`, { timeout: 600_000 }, () => {
+    const late: Array<string> = []
     for (let seed = 1; seed <= seeds; seed++) {
-      const outcome = simulate(seed)
+      const outcome = simulate(seed, {}, false)
       assert.deepStrictEqual(outcome.violations, [], tell(outcome))
+      late.push(...outcome.late.map((what) => `seed ${seed}: ${what}`))
     }
+    // What only the watch over lost deploys ends: README, "What it found".
+    assert.isAtMost(late.length, seeds / 100, late.join("\n"))
   })
 })

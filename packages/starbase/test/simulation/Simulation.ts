@@ -1,5 +1,7 @@
 /** One run: a seed decides everything that happens, and the invariants judge what it leaves behind. */
+import type * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as Effect from "effect/Effect"
+import { isTerminal } from "@starform/domain/model/Deploy"
 import * as Evidence from "../invariants/Evidence.ts"
 import { violations, type Violation } from "../invariants/Invariants.ts"
 import type { Chance } from "./Chance.ts"
@@ -9,20 +11,23 @@ import { Database, makeStores, type Stores } from "./FaultyStore.ts"
 import type { BuilderFaults } from "./ModelBuilder.ts"
 import { ModelCluster } from "./ModelCluster.ts"
 import { during } from "./Quiet.ts"
-import { hasPendingEffects, journalsOf, type Rest, restOf } from "./Rest.ts"
-import type * as Runner from "./Runner.ts"
+import { deadlineMs, hasPendingEffects, journalsOf, type Rest, restOf } from "./Rest.ts"
 import { RunnerLocks, storage } from "./RunnerLocks.ts"
 import * as SharedMessages from "./SharedMessages.ts"
+import type { Store } from "./Store.ts"
 import { Storm } from "./Storm.ts"
 import { clusterOf, identityOf, type Tenant, Tenants, tokenHashOf } from "./Tenants.ts"
 import { Wire } from "./Wire.ts"
-import { type Step, World } from "./World.ts"
+import { type Process, type Step, World } from "./World.ts"
 
 /** As `ClusterRunner` sets it. */
 const lockExpiryMs = 5_000
 
-/** How long after the last fault everything may take to be at rest. */
+/** How long after the last fault everything should take to be at rest. */
 const restMs = 300_000
+
+/** Until the sum of all deadlines has passed for whatever was accepted last. */
+const deadlinesMs = deadlineMs + 60_000
 
 export interface Outcome {
   readonly seed: number
@@ -30,6 +35,8 @@ export interface Outcome {
   readonly trace: ReadonlyArray<Step>
   /** Equal for two runs in which the same happened. */
   readonly traceHash: number
+  /** Deploys that were not over long after the faults were: their workflow was lost, and the watch ended them. */
+  readonly late: ReadonlyArray<string>
   readonly tasks: number
   readonly virtualMs: number
 }
@@ -37,7 +44,7 @@ export interface Outcome {
 /** What a test breaks on purpose, to see that an invariant notices. */
 export interface Breakage {
   readonly stores?: (stores: Stores, world: World) => Stores
-  readonly locksFor?: Runner.Shared["locksFor"]
+  readonly locksFor?: (process: Process, store: Store) => RunnerStorage.RunnerStorage["Service"]
 }
 
 const buildersOf = (chance: Chance, storm: Storm): BuilderFaults => ({
@@ -58,7 +65,7 @@ const tenantsOf = (chance: Chance): ReadonlyArray<Tenant> => {
   }))
 }
 
-const run = (world: World, breakage: Breakage): Outcome => {
+const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
   const { chance } = world
   const [outside, net] = [world.process("outside"), world.process("net")]
   const storm = new Storm(world)
@@ -91,7 +98,7 @@ const run = (world: World, breakage: Breakage): Outcome => {
       database,
       wire,
       messages,
-      locksFor: breakage.locksFor ?? ((process) => storage(locks, store, process))
+      locksFor: (process) => breakage.locksFor?.(process, store) ?? storage(locks, store, process)
     }
   })
   const people = new Tenants(outside, deployment)
@@ -115,7 +122,7 @@ const run = (world: World, breakage: Breakage): Outcome => {
       })
   )
   deployment.places.forEach((place) => deployment.start(place))
-  const stormMs = chance.between(12_000, 45_000)
+  const stormMs = chance.between(8_000, 30_000)
   storm.begin({
     process: outside,
     deployment,
@@ -146,10 +153,16 @@ const run = (world: World, breakage: Breakage): Outcome => {
     return !hasPendingEffects(database) && restOf(database, running).isAtRest
   }
   world.runUntil(deadline, isOver)
+  let late: ReadonlyArray<string> = []
   if (world.nowMs >= deadline) {
     for (const what of SharedMessages.unanswered(messages)) world.note("messages", what)
+    late = restOf(database, running).pushes.flatMap(({ deployId, phase }) =>
+      isTerminal(phase) ? [] : [`${deployId} is ${phase}`]
+    )
+    for (const what of late) world.note("watch", `${what} long after the storm`)
+    if (late.length > 0 && isPatient) world.runUntil(deadline + deadlinesMs, isOver)
   }
-  return judge(world, { database, people, clusters, rest: restOf(database, running) })
+  return judge(world, { database, people, clusters, late, isPatient, rest: restOf(database, running) })
 }
 
 const judge = (
@@ -158,34 +171,37 @@ const judge = (
     database,
     people,
     clusters,
+    late,
+    isPatient,
     rest
   }: {
     readonly database: Database
     readonly people: Tenants
     readonly clusters: ReadonlyArray<ModelCluster>
+    readonly late: ReadonlyArray<string>
+    readonly isPatient: boolean
     readonly rest: Rest
   }
 ): Outcome => {
+  const isAtRest = isPatient || late.length === 0
   const evidence: Evidence.Evidence = {
     ...Evidence.nothing,
     atMs: world.nowMs,
     acknowledged: people.acknowledged,
     journals: journalsOf(database),
-    requests: database.requests,
+    requests: database.keptRequests(),
     steps: database.steps,
     revisions: clusters.flatMap(({ told }) => told),
     pushes: rest.pushes,
-    rest: rest.apps
+    rest: isAtRest ? rest.apps : []
   }
   const problems = [
     ...people.problems,
     ...clusters.flatMap(({ problems }) => problems),
-    ...(hasPendingEffects(database) ? ["effects are still due at rest"] : []),
+    ...(isAtRest && hasPendingEffects(database) ? ["effects are still due at rest"] : []),
     ...(people.open > 0 ? [`${people.open} commands have no answer at rest`] : []),
     ...rest.pushes.flatMap(({ deployId, phase }) =>
-      ["deployed", "failed", "cancelled", "superseded"].includes(phase)
-        ? []
-        : [`${deployId} is ${phase} at rest`]
+      isTerminal(phase) || !isAtRest ? [] : [`${deployId} is ${phase} at rest`]
     )
   ]
   return {
@@ -193,14 +209,19 @@ const judge = (
     violations: [...violations(evidence), ...problems.map((what) => ({ invariant: "SIM", what }))],
     trace: world.trace,
     traceHash: world.traceHash,
+    late,
     tasks: world.tasksRun,
     virtualMs: world.nowMs - world.startMs
   }
 }
 
-export const simulate = (seed: number, breakage: Breakage = {}): Outcome => {
+/**
+ * @param isPatient whether a run with a late deploy goes on until the watch has ended it: half an hour of virtual time,
+ * and many seconds of real time
+ */
+export const simulate = (seed: number, breakage: Breakage = {}, isPatient = true): Outcome => {
   const world = new World(seed)
-  return during(world, () => run(world, breakage))
+  return during(world, () => run(world, breakage, isPatient))
 }
 
 /** What a person reads of a run that failed. */

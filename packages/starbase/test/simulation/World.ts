@@ -261,7 +261,9 @@ export class World {
     }
   }
 
-  note(who: string, what: string): void {
+  note(who: string, told: string): void {
+    // Fibers are numbered over the whole life of the process that simulates.
+    const what = told.replaceAll(/Interrupt\(\d+\)/g, "Interrupt")
     this.trace.push({ atMs: this.nowMs - this.startMs, who, what })
     this.traceHash = hashOf(`${this.nowMs} ${who} ${what}`, this.traceHash)
   }

@@ -5,6 +5,7 @@
 import { Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type {
   AlreadyProcessingMessage,
@@ -73,6 +74,9 @@ const settle = <A, E, R>(
     Effect.catchDefect((defect) =>
       isSocketError(defect) ? Effect.fail(new Unavailable({ what })) : Effect.die(defect)
     ),
+    // So is one that its entity dropped because the shard moves. Left as it is, the asker would count as interrupted itself,
+    // and a workflow's activity would suspend with nobody to wake it.
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
     Effect.timeoutOrElse({
       duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
       orElse: () => Effect.fail(new Unavailable({ what }))

@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Fiber, Layer } from "effect"
 import { TestRunner } from "effect/cluster"
 import { SocketCloseError, SocketError } from "effect/socket/Socket"
 import * as Entities from "@starform/starbase/Entities"
@@ -20,6 +20,29 @@ describe("An ask", () => {
         const broken = new SocketError({ reason: new SocketCloseError({ code: 1000 }) })
         const answer = yield* Effect.flip(entities.app(Specimens.appId(1), () => Effect.die(broken)))
         assert.strictEqual(answer._tag, "Unavailable")
+      })
+    )
+
+    it.effect("that its entity drops is unavailable, and no interruption of whoever asked", () =>
+      Effect.gen(function* () {
+        const entities = yield* EntityClients
+        const answer = yield* Effect.flip(entities.app(Specimens.appId(1), () => Effect.interrupt))
+        assert.strictEqual(answer._tag, "Unavailable")
+      })
+    )
+
+    it.effect("of somebody who is interrupted ends as an interruption", () =>
+      Effect.gen(function* () {
+        const entities = yield* EntityClients
+        const asking = yield* Effect.forkChild(
+          entities.app(Specimens.appId(1), () => Effect.never),
+          {
+            startImmediately: true
+          }
+        )
+        yield* Fiber.interrupt(asking)
+        const exit = yield* Fiber.await(asking)
+        assert.isTrue(exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause))
       })
     )
 

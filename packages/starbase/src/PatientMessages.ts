@@ -4,7 +4,8 @@
  * a workflow's key is spent for ever. Keeping replies is left alone; whoever does that repeats it, or hands the shard over.
  *
  * Reading for delivery claims what it reads, for ten minutes. A read whose answer nobody heard has claimed messages that
- * nobody delivers, so the next one gives the claims of its shards back first; what is being delivered is not delivered twice.
+ * nobody delivers, and so has an owner before this one; the next read gives the claims of its shards back first. What is
+ * being delivered is not delivered twice.
  */
 import type { PersistenceError } from "effect/cluster/ClusterError"
 import { MessageStorage } from "effect/cluster/MessageStorage"
@@ -24,20 +25,27 @@ const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
     Effect.retry(Schedules.messagesAway)
   )
 
-/** Reads that know whether the one before them was heard. */
-const readsOf = (storage: MessageStorage["Service"]): MessageStorage["Service"]["unprocessedMessages"] => {
-  let isClaimUnheard = false
-  return (shardIds, options) => {
+/** Reads that know whether claims were left behind: by a read that nobody heard, or by an owner before this one. */
+const readsOf = (storage: MessageStorage["Service"]) => {
+  let areClaimsLeft = false
+  const resetShards: MessageStorage["Service"]["resetShards"] = (shardIds) =>
+    Effect.onExit(storage.resetShards(shardIds), (exit) =>
+      Effect.sync(() => {
+        areClaimsLeft ||= exit._tag === "Failure"
+      })
+    )
+  const unprocessedMessages: MessageStorage["Service"]["unprocessedMessages"] = (shardIds, options) => {
     const shards = [...shardIds]
-    return Effect.suspend(() => (isClaimUnheard ? storage.resetShards(shards) : Effect.void)).pipe(
+    return Effect.suspend(() => (areClaimsLeft ? storage.resetShards(shards) : Effect.void)).pipe(
       Effect.andThen(Effect.suspend(() => storage.unprocessedMessages(shards, options))),
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          isClaimUnheard = exit._tag === "Failure"
+          areClaimsLeft = exit._tag === "Failure"
         })
       )
     )
   }
+  return { resetShards, unprocessedMessages }
 }
 
 /** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */
@@ -52,7 +60,7 @@ export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.e
       clearAddress: (address) => untilItAnswers(storage.clearAddress(address)),
       repliesForUnfiltered: (requestIds) => untilItAnswers(storage.repliesForUnfiltered(requestIds)),
       requestIdForPrimaryKey: (options) => untilItAnswers(storage.requestIdForPrimaryKey(options)),
-      unprocessedMessages: readsOf(storage),
+      ...readsOf(storage),
       unprocessedMessagesById: (ids) => untilItAnswers(storage.unprocessedMessagesById(ids))
     })
   )

@@ -52,4 +52,15 @@ describe("The message store", () => {
       assert.deepStrictEqual(asked, ["read", "reset", "read", "read"])
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect("gets the claims of an owner before this one back, also when the first try fails", () => {
+    const { asked, layer } = failing(1)
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      const shards = [ShardId.make("default", 1)]
+      yield* Effect.flip(storage.resetShards(shards))
+      yield* storage.unprocessedMessages(shards)
+      assert.deepStrictEqual(asked, ["reset", "reset", "read"])
+    }).pipe(Effect.provide(layer))
+  })
 })

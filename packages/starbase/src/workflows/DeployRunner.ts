@@ -54,6 +54,15 @@ export const layerNoDeps = Layer.effect(
           Effect.flatMap((token) => DurableDeferred.succeed(Settled, { token, value: undefined })),
           Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
         ),
+      wake: Effect.fnUntraced(
+        function* (deployId) {
+          const deploy = { appId: anyApp, deployId, kind: "push" } as const
+          const build = { appId: anyApp, deployId, answerTo: anyAnswer }
+          yield* Effect.flatMap(BuildRelease.executionId(build), (id) => BuildRelease.resume(id))
+          yield* Effect.flatMap(DeployRelease.executionId(deploy), (id) => DeployRelease.resume(id))
+        },
+        Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
+      ),
       cancelBuild: Effect.fnUntraced(function* (handle) {
         const cancelling = yield* FiberMap.run(cancels, handle.buildId, untilCancelled(handle), {
           onlyIfMissing: true

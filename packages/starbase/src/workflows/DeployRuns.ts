@@ -21,6 +21,11 @@ export class DeployRuns extends Context.Service<
     /** The deploy has ended at its App; whatever its workflow waits for is over. */
     readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
     /**
+     * Goes on with whatever of a deploy's work waits; what waits rightly finds that it still has to. For work that was
+     * put aside in a move of its shard, and that nothing else would wake.
+     */
+    readonly wake: (deployId: DeployId) => Effect.Effect<void>
+    /**
      * Ends a build that is waiting or running; nothing for one that is over. Does not wait long for its builder, which
      * is asked until it answers (INV-WF-5).
      */

@@ -28,12 +28,18 @@ const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
 /** Reads that know whether claims were left behind: by a read that nobody heard, or by an owner before this one. */
 const readsOf = (storage: MessageStorage["Service"]) => {
   let areClaimsLeft = false
-  const resetShards: MessageStorage["Service"]["resetShards"] = (shardIds) =>
-    Effect.onExit(storage.resetShards(shardIds), (exit) =>
+  /** Gives claims back; whoever calls it lets a failure be. */
+  const givingBack = <A, E>(reset: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.onExit(reset, (exit) =>
       Effect.sync(() => {
         areClaimsLeft ||= exit._tag === "Failure"
       })
     )
+  const resets: Pick<MessageStorage["Service"], "resetShards" | "resetRequests" | "resetAddresses"> = {
+    resetShards: (shardIds) => givingBack(storage.resetShards(shardIds)),
+    resetRequests: (requestIds) => givingBack(storage.resetRequests(requestIds)),
+    resetAddresses: (addresses) => givingBack(storage.resetAddresses(addresses))
+  }
   const unprocessedMessages: MessageStorage["Service"]["unprocessedMessages"] = (shardIds, options) => {
     const shards = [...shardIds]
     return Effect.suspend(() => (areClaimsLeft ? storage.resetShards(shards) : Effect.void)).pipe(
@@ -45,7 +51,7 @@ const readsOf = (storage: MessageStorage["Service"]) => {
       )
     )
   }
-  return { resetShards, unprocessedMessages }
+  return { ...resets, unprocessedMessages }
 }
 
 /** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */

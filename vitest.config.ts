@@ -2,13 +2,15 @@ import { defineConfig } from "vitest/config"
 
 const postgres = new URL("infra/launchpad/test/postgres/globalSetup.ts", import.meta.url).pathname
 
+const restartable = new URL("infra/launchpad/test/postgres/RestartableServer.ts", import.meta.url).pathname
+
 const project = (name: string, root: string, globalSetup: ReadonlyArray<string> = []) => ({
   test: {
     name,
     root,
     globalSetup: [...globalSetup],
     include: ["test/**/*.test.ts"],
-    exclude: ["test/e2e/**"],
+    exclude: ["test/e2e/**", "test/**/*.cluster.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Vitest leaves one core idle; these tests wait more than they work.
@@ -16,6 +18,20 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
     sequence: { groupOrder: 0 }
   }
 })
+
+/** Runners that are killed, frozen and cut off. Two worlds at once: when one restarts Postgres, the other lives through it too. */
+const cluster = {
+  test: {
+    name: "cluster",
+    root: "packages/starbase",
+    globalSetup: [restartable],
+    include: ["test/cluster/**/*.cluster.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+    sequence: { groupOrder: 1 }
+  }
+}
 
 /** Whole platforms: one at a time, after everything else, so that load and people's waits are what they are. */
 const endToEnd = {
@@ -26,7 +42,7 @@ const endToEnd = {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 1,
-    sequence: { groupOrder: 1 }
+    sequence: { groupOrder: 2 }
   }
 }
 
@@ -38,6 +54,7 @@ export default defineConfig({
       project("shuttle", "packages/shuttle"),
       project("cli", "packages/cli", [postgres]),
       project("launchpad", "infra/launchpad", [postgres]),
+      cluster,
       endToEnd
     ]
   }

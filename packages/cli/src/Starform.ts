@@ -14,6 +14,7 @@ import { rollbackCommand } from "./commands/RollbackCommand.ts"
 import { scaleCommand } from "./commands/ScaleCommand.ts"
 import { servicesCommand } from "./commands/ServicesCommand.ts"
 import { statusCommand } from "./commands/StatusCommand.ts"
+import { whyCommand } from "./commands/WhyCommand.ts"
 import { workspacesCommand } from "./commands/WorkspacesCommand.ts"
 import { CommandFailed, rejectedStatus } from "./session/CommandFailed.ts"
 import { root } from "./session/RootCommand.ts"
@@ -23,6 +24,7 @@ const version = "0.0.0"
 const command = root.pipe(
   Command.withSubcommands([
     statusCommand,
+    whyCommand,
     logsCommand,
     releasesCommand,
     deploysCommand,

@@ -17,6 +17,7 @@ import * as DesiredStateHolder from "./starbase/DesiredStateHolder.ts"
 import * as DesiredStatePull from "./starbase/DesiredStatePull.ts"
 import * as StarbaseClient from "./starbase/StarbaseClient.ts"
 import * as LastGoodState from "./storage/LastGoodState.ts"
+import * as ShuttleTracing from "./ShuttleTracing.ts"
 
 const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
 const starbase = StarbaseClient.layer.pipe(Layer.provide(AgentToken.layer))
@@ -35,4 +36,8 @@ export const layer: Layer.Layer<
   | HttpServer.HttpServer
   | FileSystem.FileSystem
   | Path.Path
-> = HealthRoutes.layer.pipe(Layer.provideMerge(loops), Layer.provide(ports))
+> = HealthRoutes.layer.pipe(
+  Layer.provideMerge(loops),
+  Layer.provide(ports),
+  Layer.provide(ShuttleTracing.layer)
+)

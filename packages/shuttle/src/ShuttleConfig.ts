@@ -27,6 +27,8 @@ export interface Settings {
   readonly kubeconfigFile: Option.Option<string>
   /** `host:port` of health and metrics; port 0 lets the system choose. */
   readonly metricsAddress: string
+  /** Base URL of an OpenTelemetry receiver (OTLP over HTTP) for the traces of deploys; without it there are none. */
+  readonly otlpUrl: Option.Option<string>
   /** `debug`, `info`, `warn` or `error`. */
   readonly logLevel: LogLevel.LogLevel
   /** Full pass of every project, and the rhythm of complete reports. */
@@ -96,6 +98,7 @@ type Particular = "starbaseUrl" | "clusterId" | "region" | "tokenFile" | "dataDi
 export const defaults: Omit<Settings, Particular> = {
   kubeconfigFile: Option.none(),
   metricsAddress: ":8080",
+  otlpUrl: Option.none(),
   logLevel: "Info",
   reconcileInterval: Duration.seconds(30),
   pullWait: Duration.seconds(30),
@@ -163,6 +166,7 @@ const config = Config.all({
   stateKeyFile: Config.option(Config.NonEmptyString("STATE_KEY_FILE")),
   kubeconfigFile: Config.option(Config.NonEmptyString("KUBECONFIG")),
   metricsAddress: text("METRICS_ADDR", defaults.metricsAddress),
+  otlpUrl: Config.option(Config.NonEmptyString("OTLP_URL")),
   logLevel: Config.Literals(["debug", "info", "warn", "error"], "LOG_LEVEL").pipe(
     Config.withDefault("info" as const),
     Config.map((name) => levels[name] ?? defaults.logLevel)

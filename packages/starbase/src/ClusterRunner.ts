@@ -13,6 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as PatientMessages from "./PatientMessages.ts"
+import * as ShardRegister from "./runners/ShardRegister.ts"
+import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
 import * as Schedules from "./Schedules.ts"
@@ -89,7 +91,10 @@ export const layer = Layer.unwrap(
       Layer.provide(health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
       Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
-      Layer.provideMerge(Layer.orDie(SqlRunnerStorage.layer)),
+      Layer.provideMerge(
+        WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
+      ),
+      Layer.provideMerge(ShardRegister.layerPostgres),
       Layer.provide(
         ShardingConfig.layer({
           ...shardingOf(settings),

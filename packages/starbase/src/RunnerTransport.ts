@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
-import { Socket } from "effect/socket/Socket"
+import { CloseEvent, Socket } from "effect/socket/Socket"
 
 /** Sent in clear by whoever connects; says which key is meant, and is no secret. */
 const identity = "starform-runner"
@@ -60,6 +60,23 @@ export const layerServer = (
   listen: { readonly host: string; readonly port: number }
 ) => NodeSocketServer.layerTls({ ...accepting(keyOf(masterKey)), ...listen })
 
+/**
+ * A frame that the other side cannot read, one beyond its size for instance, leaves its parser spent: it would answer every
+ * later frame of the connection with a defect. So a defect of the connection ends it; the next request opens another.
+ */
+const renewed = Effect.fnUntraced(function* (protocol: RpcClient.Protocol["Service"], socket: Socket) {
+  const { write } = yield* socket.writer
+  return RpcClient.Protocol.of({
+    ...protocol,
+    run: (clientId, receive) =>
+      protocol.run(clientId, (response) =>
+        response._tag === "Defect"
+          ? Effect.andThen(receive(response), Effect.ignore(write(new CloseEvent(1011))))
+          : receive(response)
+      )
+  })
+})
+
 /** Connections to other runners. A peer that cannot prove the key is as good as away. */
 export const layerClient = (masterKey: Redacted.Redacted<string>) =>
   Layer.effect(
@@ -73,10 +90,11 @@ export const layerClient = (masterKey: Redacted.Redacted<string>) =>
           port,
           openTimeout
         })
-        return yield* RpcClient.makeProtocolSocket().pipe(
+        const protocol = yield* RpcClient.makeProtocolSocket().pipe(
           Effect.provideService(Socket, socket),
           Effect.provideService(RpcSerialization.RpcSerialization, serialization)
         )
+        return yield* renewed(protocol, socket)
       }, Effect.orDie)
     }))
   )

@@ -13,9 +13,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
-import * as Admission from "./api/Admission.ts"
+import * as RequestLimit from "./api/RequestLimit.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
 import * as Directory from "./api/Directory.ts"
+import * as MetricsRoute from "./api/operator/MetricsRoute.ts"
 import * as ProbeRoutes from "./api/ProbeRoutes.ts"
 import * as Readiness from "./api/Readiness.ts"
 import * as ServiceCatalog from "./api/ServiceCatalog.ts"
@@ -25,6 +26,7 @@ import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
 import * as Entities from "./Entities.ts"
+import * as EntityActivity from "./entities/EntityActivity.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
 import * as BranchMover from "./git/BranchMover.ts"
 import * as BranchSettlement from "./git/BranchSettlement.ts"
@@ -38,6 +40,7 @@ import * as PushSession from "./git/PushSession.ts"
 import * as RepositoryBundles from "./git/RepositoryBundles.ts"
 import * as JournalPostgres from "./journal/JournalPostgres.ts"
 import * as JournalSchema from "./journal/JournalSchema.ts"
+import * as JournalMetrics from "./metrics/JournalMetrics.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
 import * as PublicApi from "./PublicApi.ts"
@@ -48,6 +51,7 @@ import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
 import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
+import * as StarbaseTracing from "./StarbaseTracing.ts"
 import * as BuildOwner from "./workflows/BuildOwner.ts"
 import * as BuildRelease from "./workflows/BuildRelease.ts"
 import * as DeployRelease from "./workflows/DeployRelease.ts"
@@ -62,7 +66,10 @@ const database = Layer.unwrap(
 
 const buildLogTable = Layer.effectDiscard(BuildLogIndexPostgres.buildLogSchema)
 
-const journal = JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))
+const journal = JournalMetrics.layer.pipe(
+  Layer.provideMerge(JournalPostgres.layer),
+  Layer.provideMerge(JournalSchema.layer)
+)
 
 const vault = Layer.unwrap(Effect.map(StarbaseConfig, ({ masterKey }) => Vault.layerPostgres(masterKey)))
 
@@ -93,7 +100,7 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
 /** Workflows of the shard group `default`, and what must run once in the cluster. */
 const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
-  Layer.provide(DeployRunner.layerNoDeps),
+  Layer.provideMerge(DeployRunner.layerNoDeps),
   Layer.provideMerge(DeployRelease.layerNoDeps)
 )
 
@@ -117,9 +124,11 @@ const server = Layer.unwrap(
 )
 
 /** What every role answers; there before anything else of the port is. */
-const operations = Layer.merge(ProbeRoutes.layerRoutes, Admission.layerRoutes).pipe(
-  Layer.provide(Readiness.layerNoDeps)
-)
+const operations = Layer.mergeAll(
+  ProbeRoutes.layerRoutes,
+  RequestLimit.layerRoutes,
+  MetricsRoute.layerRoutes(ClusterRunner.shardGroups)
+).pipe(Layer.provide(Readiness.layerNoDeps))
 
 const ingress = HttpRouter.serve(
   Layer.mergeAll(operations, AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes),
@@ -127,7 +136,7 @@ const ingress = HttpRouter.serve(
 ).pipe(Layer.provideMerge(server))
 
 /** What every role stands on. */
-const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer)
+const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer, StarbaseTracing.layer)
 
 /**
  * All roles in one process.
@@ -145,6 +154,7 @@ export const layerWithStorage = <E, R, E2, R2>(
     Layer.provideMerge(Layer.merge(deploys, building).pipe(Layer.provide(ClusterWorkflowEngine.layer))),
     Layer.provideMerge(people),
     Layer.provideMerge(Entities.layerNoDeps),
+    Layer.provideMerge(EntityActivity.layer),
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(builder),
     Layer.provideMerge(builds),
@@ -164,6 +174,7 @@ export const layerApi = GitHooks.layerDismissal.pipe(
   Layer.provideMerge(deploys.pipe(Layer.provide(ClusterWorkflowEngine.layer))),
   Layer.provideMerge(people),
   Layer.provideMerge(Entities.layerNoDeps),
+  Layer.provideMerge(EntityActivity.layer),
   Layer.provideMerge(ClusterRunner.layer),
   Layer.provideMerge(builds),
   Layer.provideMerge(blobFolder),

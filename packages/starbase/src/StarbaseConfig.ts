@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
@@ -42,6 +43,10 @@ export interface StarbaseSettings {
   readonly masterKey: Redacted.Redacted<string>
   /** SHA-256 (hex) of the operator's token. */
   readonly operatorTokenHash: string
+  /** SHA-256 (hex) of a token that opens `/metrics` and nothing else; without it, only the operator's opens it. */
+  readonly scrapeTokenHash: Option.Option<string>
+  /** Base URL of an OpenTelemetry receiver (OTLP over HTTP) for the traces of deploys; without it there are none. */
+  readonly otlpUrl: Option.Option<string>
   /** Folder of blobs, repositories and whatever else is a file. */
   readonly dataDirectory: string
   /** Folder of the hooks' socket; its path must be short (a socket's is at most 107 characters). */
@@ -101,6 +106,8 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   entitiesMax: Config.Int("ENTITIES_MAX").pipe(Config.withDefault(50_000)),
   masterKey: Config.Redacted("MASTER_KEY"),
   operatorTokenHash: Config.String("OPERATOR_TOKEN_HASH"),
+  scrapeTokenHash: Config.option(Config.NonEmptyString("SCRAPE_TOKEN_HASH")),
+  otlpUrl: Config.option(Config.NonEmptyString("OTLP_URL")),
   dataDirectory: Config.String("DATA_DIRECTORY"),
   socketDirectory: Config.String("SOCKET_DIRECTORY"),
   gitSearchPath: Config.String("GIT_SEARCH_PATH").pipe(
@@ -150,6 +157,8 @@ export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<Sta
     entitiesMax: 50_000,
     masterKey: Redacted.make(""),
     operatorTokenHash: "",
+    scrapeTokenHash: Option.none(),
+    otlpUrl: Option.none(),
     dataDirectory: "/nonexistent",
     socketDirectory: "/nonexistent",
     gitSearchPath: "/usr/bin:/bin",

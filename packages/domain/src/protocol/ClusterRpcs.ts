@@ -90,9 +90,18 @@ export const sequenceMax = 2 ** 31 - 1
 const sequenceFrom = (minimum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum: sequenceMax }))
 
-/** State without anything sealed or hashed. `sequence` asks for the state after that event; `null` is now. */
+/**
+ * State without anything sealed or hashed. `sequence` asks for the state after that event, `atMs` for the state before
+ * the first event that is later; neither is now, and both are `InvalidInput`.
+ */
 const InspectEntity = Rpc.make("InspectEntity", {
-  payload: { type: EntityType, id: Schema.String, sequence: Schema.NullOr(sequenceFrom(1)) },
+  payload: {
+    type: EntityType,
+    id: Schema.String,
+    sequence: Schema.NullOr(sequenceFrom(1)),
+    /** Milliseconds since the epoch, by the clocks that the events were written by. */
+    atMs: Schema.optionalKey(Schema.NullOr(Schema.Int))
+  },
   success: EntitySnapshot,
   error: ReadError
 })

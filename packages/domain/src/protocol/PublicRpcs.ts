@@ -2,6 +2,7 @@
 import { AppRpcs } from "./AppRpcs.ts"
 import { BuildLogRpcs } from "./BuildLogRpcs.ts"
 import { ClusterRpcs } from "./ClusterRpcs.ts"
+import { OperatorRpcs } from "./OperatorRpcs.ts"
 import { TenantRpcs } from "./TenantRpcs.ts"
 
-export const PublicRpcs = TenantRpcs.merge(AppRpcs, BuildLogRpcs, ClusterRpcs)
+export const PublicRpcs = TenantRpcs.merge(AppRpcs, BuildLogRpcs, ClusterRpcs, OperatorRpcs)

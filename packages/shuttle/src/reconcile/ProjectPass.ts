@@ -18,6 +18,7 @@ import {
 import { describeStep, type Wave } from "./PlanStep.ts"
 import type { PrunePlan } from "./PrunePlan.ts"
 import { type AppPlan, plan, type ReconcilePlan, stepsOf } from "./ReconcilePlan.ts"
+import { applying } from "../tracing/AgentHops.ts"
 import * as StepRunner from "./StepRunner.ts"
 
 export interface PassOutcome {
@@ -103,7 +104,8 @@ const runApp = (runner: StepRunner.StepRunner, { app, conflicts, isWaiting, wave
       onFailure: (error) => ofError(app, error),
       onSuccess: (): AppOutcome =>
         isWaiting ? ofWaiting(app) : { _tag: "Applied", appId: app.appId, ordinal: app.ordinal }
-    })
+    }),
+    applying(app, waves.flat().length)
   )
 }
 

@@ -21,6 +21,7 @@ import { ShuttleConfig } from "../ShuttleConfig.ts"
 import type { HeldDocument } from "../starbase/DesiredDocument.ts"
 import { DesiredStateHolder } from "../starbase/DesiredStateHolder.ts"
 import { StarbaseClient } from "../starbase/StarbaseClient.ts"
+import { reported } from "../tracing/AgentHops.ts"
 import { agentVersion } from "./AgentVersion.ts"
 import { FailureOutput } from "./FailureOutput.ts"
 import { absentStatus, observedStatus, type Seen } from "./ObservedStatus.ts"
@@ -114,6 +115,9 @@ const make = Effect.gen(function* () {
     yield* starbase.report({ revision, apps, complete: isComplete, agentVersion })
     yield* Metric.update(reportsSent, 1)
     failures = 0
+    if (acknowledgedAtMs !== null) {
+      yield* reported(acknowledged, apps, nowMs, yield* Clock.currentTimeMillis)
+    }
     acknowledgedRevision = revision
     acknowledgedAtMs = nowMs
     for (const status of apps) acknowledged.set(status.appId, status)

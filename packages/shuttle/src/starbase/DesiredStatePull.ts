@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
+import { pulled } from "../tracing/AgentHops.ts"
 import { DesiredStateHolder } from "./DesiredStateHolder.ts"
 import { StarbaseClient } from "./StarbaseClient.ts"
 
@@ -45,6 +46,7 @@ const make = Effect.gen(function* () {
       earlyAnswers = 0
       acceptDelta = true
       const next = yield* holder.offer(answer.value)
+      yield* pulled(held, next, started, yield* Clock.currentTimeMillis)
       yield* Effect.logDebug("Holding a new document", { revision: next.revision })
       return
     }

@@ -22,6 +22,7 @@ import { KnownOwners } from "../security/KnownOwners.ts"
 import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
 import { render } from "./DesiredBody.ts"
+import * as PullMetrics from "../metrics/PullMetrics.ts"
 import { answerErrors } from "./ErrorAnswer.ts"
 
 /** Bodies below this many bytes are not compressed: it would cost more than it saves. */
@@ -72,17 +73,20 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
     const { clusterId, agentTokenHash } = yield* authenticate(request)
     const seconds = waitSeconds(request.headers["prefer"])
     const known = knownRevision(request.headers["if-none-match"])
-    const answer = yield* entities.cluster(
-      clusterId,
-      (cluster) =>
-        cluster.AwaitDesired({
-          agentTokenHash,
-          known: Option.getOrNull(known),
-          waitMs: Option.isNone(known) ? 0 : seconds * 1000,
-          allowDelta: request.headers["accept-delta"] !== "no"
-        }),
-      Duration.seconds(seconds)
-    )
+    const answer = yield* entities
+      .cluster(
+        clusterId,
+        (cluster) =>
+          cluster.AwaitDesired({
+            agentTokenHash,
+            known: Option.getOrNull(known),
+            waitMs: Option.isNone(known) ? 0 : seconds * 1000,
+            allowDelta: request.headers["accept-delta"] !== "no"
+          }),
+        Duration.seconds(seconds)
+      )
+      .pipe(PullMetrics.parked(Option.isSome(known) && seconds > 0))
+    yield* PullMetrics.answered(answer._tag)
     const headers = { etag: `"${answer.revision}"`, "cache-control": "no-store" }
     if (answer._tag === "Unchanged") return HttpServerResponse.empty({ status: 304, headers })
     const document = yield* render(vault, clusterId, answer)
@@ -117,9 +121,9 @@ const status = (request: HttpServerRequest.HttpServerRequest) =>
 
 export const layerRoutes = Layer.mergeAll(
   HttpRouter.add("GET", "/api/v1/clusters/:cluster_id/desired-state", (request) =>
-    answerErrors("agent request", desiredState(request))
+    answerErrors("agent request", desiredState(request).pipe(PullMetrics.refused))
   ),
   HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/status", (request) =>
-    answerErrors("agent request", status(request))
+    answerErrors("agent request", status(request).pipe(PullMetrics.reported))
   )
 )

@@ -5,10 +5,10 @@ import { ClusterRpcs, type EntityType } from "@starform/domain/protocol/ClusterR
 import * as Effect from "effect/Effect"
 import { freshEpoch } from "../desired/FreshEpoch.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
-import { inspect, readJournal } from "../entities/EntityModels.ts"
-import { Journal } from "../journal/Journal.ts"
 import { Directory } from "./Directory.ts"
 import { derivedId } from "./internal/derivedId.ts"
+import { momentOf } from "./operator/Moments.ts"
+import { OperatorDesk } from "./operator/OperatorDesk.ts"
 import { requireOperator } from "./TenantHandlers.ts"
 
 const tokenHash = /^[0-9a-f]{64}$/
@@ -16,13 +16,14 @@ const tokenHash = /^[0-9a-f]{64}$/
 export const layerNoDeps = ClusterRpcs.toLayer(
   Effect.gen(function* () {
     const entities = yield* EntityClients
-    const journal = yield* Journal
+    const desk = yield* OperatorDesk
     const directory = yield* Directory
 
     /** The inside of an entity is nobody's but the operators': for all others there is none (INV-API-2). */
     const requireInsider = Effect.fnUntraced(function* (type: EntityType, id: string) {
       const principal = yield* CurrentPrincipal
       if (principal._tag !== "Operator") return yield* new NotFound({ kind: type, name: id })
+      return principal
     })
 
     return ClusterRpcs.of({
@@ -89,16 +90,14 @@ export const layerNoDeps = ClusterRpcs.toLayer(
         return yield* directory.clusters(yield* CurrentPrincipal)
       }),
 
-      InspectEntity: Effect.fnUntraced(function* ({ type, id, sequence }) {
-        yield* requireInsider(type, id)
-        return yield* inspect(type, id, sequence).pipe(Effect.provideService(Journal, journal))
+      InspectEntity: Effect.fnUntraced(function* ({ type, id, sequence, atMs }) {
+        const insider = yield* requireInsider(type, id)
+        return yield* desk.state(insider, type, id, yield* momentOf(sequence, atMs ?? null))
       }),
 
       ReadJournal: Effect.fnUntraced(function* ({ type, id, afterSequence, limit }) {
-        yield* requireInsider(type, id)
-        return yield* readJournal(type, id, afterSequence, limit).pipe(
-          Effect.provideService(Journal, journal)
-        )
+        const insider = yield* requireInsider(type, id)
+        return yield* desk.journal(insider, type, id, afterSequence, limit)
       })
     })
   })

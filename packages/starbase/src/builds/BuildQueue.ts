@@ -2,10 +2,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { buildsQueued, buildsRunning } from "../metrics/StarbaseMetrics.ts"
 import type { WorkspaceQueueFull } from "./BuildErrors.ts"
 import * as BuildSchedule from "./BuildSchedule.ts"
 
@@ -36,6 +38,11 @@ export class BuildQueue extends Context.Service<
 const make = Effect.fnUntraced(function* (limits: BuildSchedule.ScheduleLimits) {
   const schedule = yield* SubscriptionRef.make(BuildSchedule.empty)
 
+  const counted = Effect.flatMap(SubscriptionRef.get(schedule), ({ running, waiting }) =>
+    Effect.andThen(Metric.update(buildsRunning, running.length), Metric.update(buildsQueued, waiting.length))
+  )
+  yield* counted
+
   const enter: BuildQueue["Service"]["enter"] = Effect.fnUntraced(function* (build) {
     const { buildId } = build
     yield* Effect.acquireRelease(
@@ -43,8 +50,12 @@ const make = Effect.fnUntraced(function* (limits: BuildSchedule.ScheduleLimits) 
         Effect.fromResult(
           Result.map(BuildSchedule.enter(present, build, limits), (after) => [undefined, after] as const)
         )
-      ),
-      () => SubscriptionRef.update(schedule, (present) => BuildSchedule.leave(present, buildId, limits))
+      ).pipe(Effect.tap(counted)),
+      () =>
+        Effect.andThen(
+          SubscriptionRef.update(schedule, (present) => BuildSchedule.leave(present, buildId, limits)),
+          counted
+        )
     )
     const positions = SubscriptionRef.changes(schedule).pipe(
       Stream.map((present) => BuildSchedule.position(present, buildId, limits) ?? 0),

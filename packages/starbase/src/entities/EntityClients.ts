@@ -2,7 +2,7 @@
  * The one way from the rest of Starbase to an entity. Turns what the cluster itself can answer (mailbox full, owner
  * moving, runner gone) into the two wire errors that a caller can react to.
  */
-import { Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
+import { InternalFault, Overloaded, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
 import * as Cause from "effect/Cause"
@@ -52,11 +52,12 @@ const isFault = (error: unknown): error is ClusterFault =>
   typeof error === "object" && error !== null && "_tag" in error && faultTags.has(String(error._tag))
 
 /** What remains for the caller of an ask. */
-export type Asked<E> = Exclude<E, ClusterFault> | Overloaded | Unavailable
+export type Asked<E> = Exclude<E, ClusterFault> | Overloaded | Unavailable | InternalFault
 
 /**
  * @param wait how long the entity itself may hold the answer back
- * @errors Overloaded, Unavailable instead of anything that the cluster answers
+ * @errors Overloaded, Unavailable instead of anything that the cluster answers; InternalFault for what the owner could
+ * not make sense of, such as a request that only newer code has
  */
 const settle = <A, E, R>(
   what: string,
@@ -71,12 +72,17 @@ const settle = <A, E, R>(
         : new Unavailable({ what })
     }),
     // effect answers an ask whose connection breaks under its request with a defect; it is as unheard as any other.
-    Effect.catchDefect((defect) =>
-      isSocketError(defect) ? Effect.fail(new Unavailable({ what })) : Effect.die(defect)
+    Effect.catchCauseIf(
+      (cause) => cause.reasons.some((reason) => Cause.isDieReason(reason) && isSocketError(reason.defect)),
+      () => Effect.fail(new Unavailable({ what }))
     ),
-    // So is one that its entity dropped because the shard moves. Left as it is, the asker would count as interrupted itself,
-    // and a workflow's activity would suspend with nobody to wake it.
+    // The entity's end, not the caller's: a caller that is interrupted does not come here.
     Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
+    Effect.catchDefect((defect) =>
+      Effect.logError(`${what}: not understood, or broken`, defect).pipe(
+        Effect.andThen(Effect.fail(new InternalFault({ reference: what })))
+      )
+    ),
     Effect.timeoutOrElse({
       duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
       orElse: () => Effect.fail(new Unavailable({ what }))

@@ -2,6 +2,7 @@
 import { InternalFault, NotFound, Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { EntitySnapshot, EntityType, JournalEntry } from "@starform/domain/protocol/ClusterRpcs"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Journal, type JournalUnavailable } from "../journal/Journal.ts"
 import type { EntityModel } from "../journal/JournaledEntity.ts"
@@ -18,11 +19,11 @@ const eventsMax = 100_000
 
 type InspectionError = NotFound | Unavailable | InternalFault
 
+/** Which state: after an event, before the first event later than a time, or, as `null`, the present one. */
+export type Moment = { readonly sequence: number } | { readonly atMs: number } | null
+
 interface Inspection {
-  readonly state: (
-    id: string,
-    sequence: number | null
-  ) => Effect.Effect<EntitySnapshot, InspectionError, Journal>
+  readonly state: (id: string, moment: Moment) => Effect.Effect<EntitySnapshot, InspectionError, Journal>
   readonly journal: (
     id: string,
     after: number,
@@ -52,8 +53,11 @@ const inspectionOf = <State, Event, OutboxEffect>(
   const encodeState = Schema.encodeEffect(model.state)
 
   return {
-    state: Effect.fnUntraced(function* (id, sequence) {
-      const stored = yield* read(id, 0, sequence ?? eventsMax)
+    state: Effect.fnUntraced(function* (id, moment) {
+      const limit = moment !== null && "sequence" in moment ? moment.sequence : eventsMax
+      const all = yield* read(id, 0, limit)
+      const later = moment !== null && "atMs" in moment ? all.findIndex(({ atMs }) => atMs > moment.atMs) : -1
+      const stored = later === -1 ? all : all.slice(0, later)
       if (stored.length === 0) return yield* unknown(id)
       const state = yield* decodeEvents(stored.map(({ event }) => event)).pipe(
         Effect.flatMap((events) => encodeState(events.reduce(model.evolve, model.initial(id)))),
@@ -79,10 +83,47 @@ const inspections: Readonly<Record<EntityType, Inspection>> = {
   Tenant: inspectionOf(TenantModel.model, TenantView)
 }
 
-/** @param sequence the state after that event (1 is the first); `null` is after the newest */
-export const inspect = (type: EntityType, id: string, sequence: number | null) =>
-  inspections[type].state(id, sequence)
+/** An entity that did not exist at that moment is `NotFound`. */
+export const inspect = (type: EntityType, id: string, moment: Moment) => inspections[type].state(id, moment)
 
 /** A page of events with `sequence > after`, oldest first, at most `limit`. */
 export const readJournal = (type: EntityType, id: string, after: number, limit: number) =>
   inspections[type].journal(id, after, limit)
+
+/** Whether the entity has any history. */
+export const exists = Effect.fnUntraced(function* (type: EntityType, id: string) {
+  const journal = yield* Journal
+  const first = yield* journal
+    .read({ type, id }, 0, 1)
+    .pipe(Effect.mapError(() => new Unavailable({ what: `${type} ${id}` })))
+  return first.length > 0
+})
+
+/**
+ * The present state as the journal has it, from the newest snapshot on; no entity is asked. Not for showing: it holds
+ * what is sealed.
+ */
+const stateOf = <State, Event, OutboxEffect>(model: EntityModel<State, Event, OutboxEffect>) =>
+  Effect.fnUntraced(
+    function* (id: string) {
+      const journal = yield* Journal
+      const { snapshot, events } = yield* journal.load({ type: model.type, id })
+      const known = Option.flatMap(snapshot, ({ state }) => Schema.decodeUnknownOption(model.state)(state))
+      const isUnreadable = Option.isSome(snapshot) && Option.isNone(known)
+      const stored = isUnreadable ? yield* journal.read({ type: model.type, id }, 0, eventsMax) : events
+      const decoded = yield* Schema.decodeEffect(Schema.Array(model.event))(stored.map(({ event }) => event))
+      return decoded.reduce(
+        model.evolve,
+        Option.getOrElse(known, () => model.initial(id))
+      )
+    },
+    (effect, id) =>
+      Effect.mapError(effect, (error) =>
+        Schema.isSchemaError(error)
+          ? new InternalFault({ reference: `${model.type} ${id}` })
+          : new Unavailable({ what: `${model.type} ${id}` })
+      )
+  )
+
+export const appState = stateOf(AppModel.model)
+export const clusterState = stateOf(ClusterModel.model)

@@ -2,11 +2,14 @@
 import { statusOf, type WireError } from "@starform/domain/errors/Reaction"
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { Slug } from "@starform/domain/ids/Slug"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpTraceContext from "effect/http/HttpTraceContext"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Directory } from "../api/Directory.ts"
@@ -131,11 +134,16 @@ const environmentOf = (
 const serve = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
   const settings = yield* GitConfig
   const hooks = yield* GitHooks
+  const atMs = yield* Clock.currentTimeMillis
   const url = new URL(request.url, "http://git.invalid")
   const { target, repository, isPush, action, query } = yield* locate(request, url)
+  const arrived = { atMs, trace: Option.toArray(HttpTraceContext.fromHeaders(request.headers)) }
   const hook: Record<string, string> =
     isPush && action === "git-receive-pack"
-      ? { STARFORM_HOOK_SOCKET: settings.socketPath, STARFORM_PUSH_TOKEN: yield* hooks.issue(target) }
+      ? {
+          STARFORM_HOOK_SOCKET: settings.socketPath,
+          STARFORM_PUSH_TOKEN: yield* hooks.issue({ ...target, arrived })
+        }
       : {}
   const pathInfo = `/${repository.projectId}/${repository.service}.git/${action}`
   return yield* respond(

@@ -5,12 +5,14 @@ import { DeployId, RequestId } from "@starform/domain/ids/Ids"
 import type { Slug } from "@starform/domain/ids/Slug"
 import type { Principal } from "@starform/domain/model/Principal"
 import type { Environment } from "@starform/domain/model/Workspace"
+import * as DeployHop from "@starform/domain/tracing/DeployHop"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { AnySpan } from "effect/Tracer"
 import type { LocatedProject } from "../api/Directory.ts"
 import { ServiceCatalog } from "../api/ServiceCatalog.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
@@ -29,6 +31,8 @@ export interface PushTarget {
   readonly principal: Principal
   readonly located: LocatedProject
   readonly service: Slug
+  /** When the request began, and the trace that whoever sent it is in. */
+  readonly arrived?: { readonly atMs: number; readonly trace: ReadonlyArray<AnySpan> }
 }
 
 export interface RefUpdate {
@@ -150,12 +154,15 @@ export const layerNoDeps = Layer.effect(
     })
 
     /** Commit and source first, then the App's append (INV-GIT-1). */
-    const accept = Effect.fnUntraced(function* (push: Push, environment: Environment, print: Print) {
+    const acceptAs = Effect.fnUntraced(function* (
+      deployId: DeployId,
+      push: Push,
+      environment: Environment,
+      print: Print
+    ) {
       const { repository, update, commit } = push
       const { located, principal, service: slug } = push.target
       const { project, workspace } = located
-      yield* checkTree(repository, commit)
-      const deployId = DeployId.make(yield* random.uuidV7())
       const subject = yield* ours("read the commit", repositories.subject(repository, commit))
       yield* ours("keep the commit", repositories.keep(repository, deployId, commit))
       const source = yield* ours("keep the source", blobs.put(repositories.archive(repository, commit)))
@@ -192,6 +199,16 @@ export const layerNoDeps = Layer.effect(
         environment: environment.name
       }
       return { appId, deploy, urls, target } satisfies AcceptedDeploy
+    })
+
+    const accept = Effect.fnUntraced(function* (push: Push, environment: Environment, print: Print) {
+      yield* checkTree(push.repository, push.commit)
+      const deployId = DeployId.make(yield* random.uuidV7())
+      const { arrived } = push.target
+      const hop = arrived === undefined ? {} : { startMs: arrived.atMs, links: arrived.trace }
+      return yield* acceptAs(deployId, push, environment, print).pipe(
+        DeployHop.within(deployId, "git.receive", hop)
+      )
     })
 
     /** The deploy stands whether the branch moves now or by the sweep. */

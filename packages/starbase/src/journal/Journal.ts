@@ -84,6 +84,39 @@ export class NameHeld extends Schema.TaggedError<NameHeld>()("NameHeld", {
   }
 }
 
+/** The request id took effect before; nothing of this append was written. */
+export class AlreadyAnswered extends Schema.TaggedError<AlreadyAnswered>()("AlreadyAnswered", {
+  payloadHash: Schema.String,
+  reply: Schema.Unknown,
+  /** The entity's sequence after the first append: one above the writer's own means that its memory is behind. */
+  sequence: Schema.Int
+}) {
+  override get message() {
+    return "the request id was answered before"
+  }
+}
+
+/** The store cannot hold this append and never will; nothing of it was written. */
+export class JournalRefused extends Schema.TaggedError<JournalRefused>()("JournalRefused", {
+  type: Schema.String,
+  id: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `${this.type} ${this.id}: the journal cannot hold this append`
+  }
+}
+
+/** More waits for the store than this process holds; nothing was begun. */
+export class JournalOverloaded extends Schema.TaggedError<JournalOverloaded>()("JournalOverloaded", {
+  operation: Schema.String,
+  retryAfterSeconds: Schema.Int
+}) {
+  override get message() {
+    return `too much waits for the journal: ${this.operation}`
+  }
+}
+
 /** The store did not answer. After an append the outcome is unknown. */
 export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>()("JournalUnavailable", {
   operation: Schema.String,
@@ -94,21 +127,27 @@ export class JournalUnavailable extends Schema.TaggedError<JournalUnavailable>()
   }
 }
 
+/** In this order: a request id that is known is answered, whatever else is the matter. */
+export type AppendError =
+  | AlreadyAnswered
+  | Fenced
+  | NameHeld
+  | JournalRefused
+  | JournalOverloaded
+  | JournalUnavailable
+
+export interface History {
+  readonly snapshot: Option.Option<StoredSnapshot>
+  readonly events: ReadonlyArray<StoredEvent>
+}
+
 export class Journal extends Context.Service<
   Journal,
   {
     /** The newest snapshot, if any, and every event after it, in order. */
-    readonly load: (
-      key: EntityKey
-    ) => Effect.Effect<
-      { readonly snapshot: Option.Option<StoredSnapshot>; readonly events: ReadonlyArray<StoredEvent> },
-      JournalUnavailable
-    >
-    /** Atomic (INV-JRN-3). Uninterruptible once begun. */
-    readonly append: (
-      key: EntityKey,
-      append: Append
-    ) => Effect.Effect<void, Fenced | NameHeld | JournalUnavailable>
+    readonly load: (key: EntityKey) => Effect.Effect<History, JournalUnavailable | JournalOverloaded>
+    /** Atomic (INV-JRN-3), beside others and apart from them (INV-JRN-9). Uninterruptible. */
+    readonly append: (key: EntityKey, append: Append) => Effect.Effect<void, AppendError>
     /** The kept reply of a request id. */
     readonly recall: (
       key: EntityKey,

@@ -2,14 +2,20 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Gathering from "./Gathering.ts"
 import * as Journal from "./Journal.ts"
+import { defaults, type JournalSettings } from "./JournalSettings.ts"
 import * as Outbox from "./Outbox.ts"
 import * as ReadModels from "./ReadModels.ts"
 
 interface PendingRow extends Outbox.OutboxRow {
   readonly dueMs: number
+  readonly atMs: number
+  readonly problem: string | null
 }
 
 const separator = "\u0000"
@@ -19,15 +25,39 @@ const keyOf = (...parts: ReadonlyArray<string>): string => parts.join(separator)
 const copy = (value: unknown): unknown =>
   value === undefined ? undefined : JSON.parse(JSON.stringify(value))
 
+/** What PostgreSQL cannot hold as text: U+0000, and half of a surrogate pair. */
+const unwritable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+
+interface Written {
+  readonly key: Journal.EntityKey
+  readonly append: Journal.Append
+  /** All of it as JSON: what counts against the bounds, and what must be possible. */
+  readonly json: string
+}
+
+const encodeJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
+
+const asWritten = (key: Journal.EntityKey, append: Journal.Append) =>
+  encodeJson([key, append]).pipe(
+    Effect.filterOrFail((json) => !unwritable.test(json)),
+    Effect.map((json): Written => ({ key, append, json })),
+    Effect.mapError((cause) => new Journal.JournalRefused({ ...key, cause }))
+  )
+
 /** One journal for all entities; each call of `make` is a database of its own. */
-const make = Effect.sync(() => {
+const make = Effect.fnUntraced(function* (settings: JournalSettings) {
   const events = new Map<string, Array<Journal.StoredEvent>>()
-  const replies = new Map<string, Journal.StoredReply>()
+  const replies = new Map<string, Journal.StoredReply & { readonly sequence: number }>()
   const snapshots = new Map<string, Journal.StoredSnapshot>()
   const names = new Map<string, Journal.EntityKey>()
   const models = new Map<string, { readonly parent: string; readonly key: string; readonly row: unknown }>()
   let pending: ReadonlyArray<PendingRow> = []
   let work = Deferred.makeUnsafe<void>()
+
+  const tellRelay = () => {
+    Deferred.doneUnsafe(work, Effect.void)
+    work = Deferred.makeUnsafe<void>()
+  }
 
   const streamOf = (key: Journal.EntityKey) => events.get(keyOf(key.type, key.id)) ?? []
 
@@ -37,18 +67,16 @@ const make = Effect.sync(() => {
     other.sequence === row.sequence &&
     other.position === row.position
 
-  const write = (
-    key: Journal.EntityKey,
-    append: Journal.Append
-  ): Effect.Effect<void, Journal.Fenced | Journal.NameHeld> => {
+  const write = ({ key, append }: Written): Exit.Exit<void, Journal.AppendError> => {
     const stream = streamOf(key)
     const replyKey = keyOf(key.type, key.id, append.requestId)
-    const isStale = stream.length !== append.after || (append.reply !== null && replies.has(replyKey))
-    if (isStale) return Effect.fail(new Journal.Fenced(key))
+    const known = append.reply === null ? undefined : replies.get(replyKey)
+    if (known !== undefined) return Exit.fail(new Journal.AlreadyAnswered(known))
+    if (stream.length !== append.after) return Exit.fail(new Journal.Fenced(key))
     for (const wanted of append.reserve) {
       const owner = names.get(keyOf(wanted.kind, wanted.name))
       if (owner !== undefined && (owner.type !== key.type || owner.id !== key.id)) {
-        return Effect.fail(new Journal.NameHeld(wanted))
+        return Exit.fail(new Journal.NameHeld(wanted))
       }
     }
     const { actor, requestId, atMs } = append
@@ -61,7 +89,8 @@ const make = Effect.sync(() => {
     }))
     events.set(keyOf(key.type, key.id), [...stream, ...added])
     if (append.reply !== null) {
-      replies.set(replyKey, { payloadHash: append.reply.payloadHash, reply: copy(append.reply.reply) })
+      const { payloadHash, reply } = append.reply
+      replies.set(replyKey, { payloadHash, reply: copy(reply), sequence: append.after + added.length })
     }
     for (const released of append.release) names.delete(keyOf(released.kind, released.name))
     for (const wanted of append.reserve) names.set(keyOf(wanted.kind, wanted.name), key)
@@ -76,15 +105,25 @@ const make = Effect.sync(() => {
       position: index + 1,
       effect: copy(effect),
       attempts: 0,
-      dueMs: 0
+      dueMs: 0,
+      atMs,
+      problem: null
     }))
     if (caused.length > 0) {
       pending = [...pending, ...caused]
-      Deferred.doneUnsafe(work, Effect.void)
-      work = Deferred.makeUnsafe<void>()
+      tellRelay()
     }
-    return Effect.void
+    return Exit.void
   }
+
+  const handOver = yield* Gathering.make({
+    bounds: settings.appends,
+    bytesOf: ({ json }: Written) => json.length,
+    claimsOf: () => [],
+    perform: (group) => Effect.sync(() => group.map(write)),
+    overfull: (): Journal.AppendError =>
+      new Journal.JournalOverloaded({ operation: "append", retryAfterSeconds: settings.retryAfterSeconds })
+  })
 
   const journal: Journal.Journal["Service"] = {
     load: (key) =>
@@ -93,9 +132,14 @@ const make = Effect.sync(() => {
         const after = Option.match(snapshot, { onNone: () => 0, onSome: (stored) => stored.sequence })
         return { snapshot, events: streamOf(key).slice(after) }
       }),
-    append: (key, append) => Effect.suspend(() => write(key, append)),
+    append: (key, append) => asWritten(key, append).pipe(Effect.flatMap(handOver), Effect.uninterruptible),
     recall: (key, requestId) =>
-      Effect.sync(() => Option.fromNullishOr(replies.get(keyOf(key.type, key.id, requestId)))),
+      Effect.sync(() =>
+        Option.map(
+          Option.fromNullishOr(replies.get(keyOf(key.type, key.id, requestId))),
+          ({ payloadHash, reply }) => ({ payloadHash, reply })
+        )
+      ),
     saveSnapshot: (key, snapshot) =>
       Effect.sync(() => {
         const stored = snapshots.get(keyOf(key.type, key.id))
@@ -120,12 +164,36 @@ const make = Effect.sync(() => {
       Effect.sync(() => {
         pending = pending.filter((row) => !rows.some(isRow(row)))
       }),
-    postpone: (row, untilMs) =>
+    postpone: (row, untilMs, problem) =>
       Effect.sync(() => {
         const matches = isRow(row)
         pending = pending.map((other) =>
-          matches(other) ? { ...other, dueMs: untilMs, attempts: other.attempts + 1 } : other
+          matches(other) ? { ...other, dueMs: untilMs, attempts: other.attempts + 1, problem } : other
         )
+      }),
+    backlog: (limit, only) =>
+      Effect.sync(() => {
+        const groups = Map.groupBy(pending, ({ key }) => keyOf(key.type, key.id))
+        const wanted = only === undefined ? [...groups.keys()] : [keyOf(only.type, only.id)]
+        return wanted
+          .flatMap((entity): ReadonlyArray<Outbox.OutboxBacklog> => {
+            const rows = groups.get(entity) ?? []
+            const [next] = rows
+            if (next === undefined) return []
+            const { key, effect, atMs, attempts, dueMs, problem } = next
+            const tag = (effect as { readonly _tag: string })._tag
+            return [{ key, rows: rows.length, effect: tag, atMs, attempts, dueMs, problem }]
+          })
+          .sort((a, b) => b.attempts - a.attempts || (a.atMs ?? 0) - (b.atMs ?? 0))
+          .slice(0, limit)
+      }),
+    hasten: (key) =>
+      Effect.sync(() => {
+        const entity = keyOf(key.type, key.id)
+        pending = pending.map((row) =>
+          keyOf(row.key.type, row.key.id) === entity ? { ...row, dueMs: 0 } : row
+        )
+        tellRelay()
       }),
     awaitWork: Effect.sync(() => Effect.suspend(() => Deferred.await(work)))
   }
@@ -149,5 +217,8 @@ const make = Effect.sync(() => {
   )
 })
 
-export const layer: Layer.Layer<Journal.Journal | Outbox.Outbox | ReadModels.ReadModels> =
-  Layer.effectContext(make)
+export const layerWith = (
+  settings: JournalSettings
+): Layer.Layer<Journal.Journal | Outbox.Outbox | ReadModels.ReadModels> => Layer.effectContext(make(settings))
+
+export const layer = layerWith(defaults)

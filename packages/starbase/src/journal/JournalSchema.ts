@@ -71,8 +71,41 @@ const indexOwners = Effect.gen(function* () {
   yield* sql`CREATE INDEX names_by_owner ON names (owner_type, owner_id)`
 })
 
+/** What operators did, who holds which shard, and which runners are to take none. Written and read beside the journal. */
+const inspectRunners = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE operator_audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms bigint NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    target text NOT NULL,
+    outcome text NOT NULL
+  )`
+  yield* sql`CREATE TABLE shard_moves (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms bigint NOT NULL,
+    runner text NOT NULL,
+    kind text NOT NULL,
+    shards jsonb NOT NULL
+  )`
+  yield* sql`CREATE TABLE shard_owners (
+    shard text PRIMARY KEY,
+    runner text NOT NULL,
+    since_ms bigint NOT NULL
+  )`
+  yield* sql`CREATE TABLE runner_drains (
+    runner text PRIMARY KEY,
+    at_ms bigint NOT NULL
+  )`
+})
+
 const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({ "0001_create_journal": createJournal, "0002_index_owners": indexOwners }),
+  loader: Migrator.fromRecord({
+    "0001_create_journal": createJournal,
+    "0002_index_owners": indexOwners,
+    "0003_inspect_runners": inspectRunners
+  }),
   table: "starbase_migrations"
 })
 

@@ -1,15 +1,21 @@
 /**
- * The loop that every entity runs: recall → decide → append → evolve → reply. It knows the journal and nothing of
- * any business. An entity's folder supplies the pure parts as an `EntityModel`; its behaviour calls `execute`.
+ * The loop that every entity runs: decide → append → evolve → reply. The append itself finds out whether the request
+ * id is known, so a command is one round trip. It knows the journal and nothing of any business. An entity's folder supplies the pure parts as an `EntityModel`; its behaviour calls `execute`.
  */
-import { InternalFault, NameTaken, RequestIdReused, Unavailable } from "@starform/domain/errors/RequestErrors"
+import {
+  InternalFault,
+  NameTaken,
+  Overloaded,
+  RequestIdReused,
+  Unavailable
+} from "@starform/domain/errors/RequestErrors"
 import { describe, type Principal } from "@starform/domain/model/Principal"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { payloadHash } from "./internal/payloadHash.ts"
@@ -63,7 +69,10 @@ export type Decide<State, Event, Reply, Rejection> = (
 ) => Result.Result<Decision<State, Event, Reply>, Rejection>
 
 /** What `execute` can answer beside the rejections of the entity's own `decide`. */
-export type ExecuteError = Unavailable | RequestIdReused | NameTaken | InternalFault
+export type ExecuteError = ReadError | RequestIdReused | NameTaken
+
+/** What any use of an entity can meet. */
+export type ReadError = Unavailable | Overloaded | InternalFault
 
 export interface Execute<State, Event, Reply, Rejection> {
   readonly requestId: string
@@ -89,16 +98,18 @@ export interface JournaledEntity<State, Event> {
   /** For level-triggered input that is idempotent by its meaning: no reply is kept, and no event means no write. */
   readonly observe: <Reply, Rejection>(
     options: Observe<State, Event, Reply, Rejection>
-  ) => Effect.Effect<Reply, Rejection | Unavailable | NameTaken | InternalFault>
+  ) => Effect.Effect<Reply, Rejection | ReadError | NameTaken>
   /** The current state; reads the journal only when this incarnation holds none. */
-  readonly state: Effect.Effect<State, Unavailable | InternalFault>
+  readonly state: Effect.Effect<State, ReadError>
+  /** Of the newest event in memory; `null` while this incarnation holds no state. */
+  readonly sequence: () => number | null
   /** Drops what is in memory and reads the journal. */
-  readonly reload: Effect.Effect<State, Unavailable | InternalFault>
+  readonly reload: Effect.Effect<State, ReadError>
   /** The first state for which `until` holds, or the current one after `wait`. Never holds up commands. */
   readonly awaitState: (
     until: (state: State) => boolean,
     wait: Duration.Input
-  ) => Effect.Effect<State, Unavailable | InternalFault>
+  ) => Effect.Effect<State, ReadError>
 }
 
 /** Bounds on snapshots: at most one per this many events and this much time (design §4). */
@@ -114,6 +125,29 @@ const replyCodec = <Reply>(reply: Schema.Codec<Reply, unknown>): Schema.Codec<Re
   const codec: Schema.Codec<Reply, unknown> = Schema.toCodecJson(reply)
   replyCodecs.set(reply, codec as Schema.Codec<unknown, unknown>)
   return codec
+}
+
+const makeCodecs = <State, Event, OutboxEffect>(model: EntityModel<State, Event, OutboxEffect>) => ({
+  decodeEvents: Schema.decodeUnknownEffect(Schema.Array(model.event)),
+  encodeEvents: Schema.encodeEffect(Schema.Array(model.event)),
+  encodeEffects: Schema.encodeEffect(Schema.Array(model.effect)),
+  decodeState: Schema.decodeUnknownOption(model.state),
+  encodeState: Schema.encodeEffect(model.state)
+})
+
+type Codecs<State, Event, OutboxEffect> = ReturnType<typeof makeCodecs<State, Event, OutboxEffect>>
+
+/** One set for all entities of a type: an idle entity holds its state and little else. */
+const modelCodecs = new WeakMap<object, unknown>()
+
+const codecsOf = <State, Event, OutboxEffect>(
+  model: EntityModel<State, Event, OutboxEffect>
+): Codecs<State, Event, OutboxEffect> => {
+  const known = modelCodecs.get(model)
+  if (known !== undefined) return known as Codecs<State, Event, OutboxEffect>
+  const codecs = makeCodecs(model)
+  modelCodecs.set(model, codecs)
+  return codecs
 }
 
 interface Loaded<State> {
@@ -137,11 +171,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
   const key: Journal.EntityKey = { type: model.type, id }
   const name = `${model.type} ${id}`
   const turn = Semaphore.makeUnsafe(1)
-  const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(model.event))
-  const encodeEvents = Schema.encodeEffect(Schema.Array(model.event))
-  const encodeEffects = Schema.encodeEffect(Schema.Array(model.effect))
-  const decodeState = Schema.decodeUnknownOption(model.state)
-  const encodeState = Schema.encodeEffect(model.state)
+  const { decodeEvents, encodeEvents, encodeEffects, decodeState, encodeState } = codecsOf(model)
 
   let loaded: Loaded<State> | undefined
   let changed = Deferred.makeUnsafe<void>()
@@ -162,8 +192,15 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       Effect.andThen(Effect.fail(new Unavailable({ what: name })))
     )
 
+  const toOverloaded = ({ message, retryAfterSeconds }: Journal.JournalOverloaded) =>
+    Effect.logWarning(`${name}: ${message}`).pipe(
+      Effect.andThen(Effect.fail(new Overloaded({ what: name, retryAfterSeconds })))
+    )
+
   const load = Effect.gen(function* () {
-    const history = yield* journal.load(key).pipe(Effect.catch(toUnavailable))
+    const history = yield* journal
+      .load(key)
+      .pipe(Effect.catchTags({ JournalUnavailable: toUnavailable, JournalOverloaded: toOverloaded }))
     const snapshot = Option.flatMap(history.snapshot, (stored) =>
       Option.map(decodeState(stored.state), (state) => ({ state, stored }))
     )
@@ -221,7 +258,10 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       requestId: options.requestId,
       atMs: nowMs,
       reply: yield* reply(state),
-      effects: yield* encodeEffects(effects).pipe(Effect.catch(fault("effects cannot be written"))),
+      effects:
+        effects.length === 0
+          ? []
+          : yield* encodeEffects(effects).pipe(Effect.catch(fault("effects cannot be written"))),
       reserve,
       release,
       rows
@@ -234,8 +274,17 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
             Effect.andThen(Effect.logWarning(error.message)),
             Effect.andThen(Effect.fail(new Unavailable({ what: name })))
           ),
+        // An append that is refused or not begun leaves everything as it was: memory is still right.
+        JournalOverloaded: toOverloaded,
+        JournalRefused: (error) =>
+          Effect.logError(`${name}: ${error.message}`, error.cause).pipe(
+            Effect.andThen(Effect.fail(new InternalFault({ reference: name })))
+          ),
         JournalUnavailable: (error) => Effect.andThen(drop, toUnavailable(error))
-      })
+      }),
+      Effect.tapError((error) =>
+        error._tag === "AlreadyAnswered" && error.sequence > before.sequence ? drop : Effect.void
+      )
     )
     loaded = { ...before, state, sequence: before.sequence + decided.length }
     yield* announce
@@ -247,25 +296,28 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
 
   const execute: JournaledEntity<State, Event>["execute"] = Effect.fnUntraced(function* (options) {
     const hash = payloadHash(options.payload)
-    const known = yield* journal.recall(key, options.requestId).pipe(Effect.catch(toUnavailable))
-    if (Option.isSome(known)) {
-      if (known.value.payloadHash !== hash) {
-        return yield* new RequestIdReused({ requestId: options.requestId })
-      }
-      return yield* Schema.decodeUnknownEffect(replyCodec(options.reply))(known.value.reply).pipe(
+    const codec = replyCodec(options.reply)
+    const kept = Effect.fnUntraced(function* (first: Journal.StoredReply) {
+      if (first.payloadHash !== hash) return yield* new RequestIdReused({ requestId: options.requestId })
+      return yield* Schema.decodeUnknownEffect(codec)(first.reply).pipe(
         Effect.catch(fault("a kept reply cannot be read"))
       )
-    }
+    })
     const before = yield* current
     const nowMs = yield* Clock.currentTimeMillis
-    const decision = yield* Effect.fromResult(options.decide(before.state, nowMs))
-    const state = yield* commit(before, decision.events, nowMs, options, (after) =>
-      Schema.encodeEffect(replyCodec(options.reply))(decision.reply(after)).pipe(
+    const decided = options.decide(before.state, nowMs)
+    if (Result.isFailure(decided)) {
+      // A repeat of what was done before gets its first reply, whatever would be decided today.
+      const known = yield* journal.recall(key, options.requestId).pipe(Effect.catch(toUnavailable))
+      return yield* Option.match(known, { onNone: () => Effect.fail(decided.failure), onSome: kept })
+    }
+    const decision = decided.success
+    return yield* commit(before, decision.events, nowMs, options, (after) =>
+      Schema.encodeEffect(codec)(decision.reply(after)).pipe(
         Effect.map((reply) => ({ payloadHash: hash, reply })),
         Effect.catch(fault("the reply cannot be written"))
       )
-    )
-    return decision.reply(state)
+    ).pipe(Effect.map(decision.reply), Effect.catchTag("AlreadyAnswered", kept))
   }, turn.withPermit)
 
   const observe: JournaledEntity<State, Event>["observe"] = Effect.fnUntraced(function* (options) {
@@ -280,7 +332,7 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
       nowMs,
       { principal: options.principal, requestId },
       () => Effect.succeed(null)
-    )
+    ).pipe(Effect.catchTag("AlreadyAnswered", (error) => Effect.die(error)))
     return decision.reply(state)
   }, turn.withPermit)
 
@@ -293,12 +345,14 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
   const reload = turn.withPermit(Effect.andThen(drop, current)).pipe(Effect.map((present) => present.state))
 
   const awaitState: JournaledEntity<State, Event>["awaitState"] = (until, wait) => {
-    const next: Effect.Effect<State, Unavailable | InternalFault> = Effect.suspend(() => {
+    const next: Effect.Effect<State, ReadError> = Effect.suspend(() => {
       const signal = changed
       return Effect.filterOrElse(state, until, () => Effect.andThen(Deferred.await(signal), next))
     })
     return Effect.timeoutOrElse(next, { duration: wait, orElse: () => state })
   }
 
-  return { execute, observe, state, reload, awaitState }
+  const sequence = () => loaded?.sequence ?? null
+
+  return { execute, observe, state, sequence, reload, awaitState }
 })

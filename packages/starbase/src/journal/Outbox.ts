@@ -17,6 +17,19 @@ export interface OutboxRow {
   readonly attempts: number
 }
 
+/** What one entity's events still have to cause; all but `rows` is of the row that is next. */
+export interface OutboxBacklog {
+  readonly key: EntityKey
+  readonly rows: number
+  /** Its tag alone: an effect may carry sealed values. */
+  readonly effect: string
+  /** When its event was appended. */
+  readonly atMs: number | null
+  readonly attempts: number
+  readonly dueMs: number
+  readonly problem: string | null
+}
+
 export class Outbox extends Context.Service<
   Outbox,
   {
@@ -33,6 +46,13 @@ export class Outbox extends Context.Service<
       untilMs: number,
       problem: string
     ) => Effect.Effect<void, JournalUnavailable>
+    /** For operators: the most failed attempts first, then the oldest; of one entity when `only` is given. */
+    readonly backlog: (
+      limit: number,
+      only?: EntityKey
+    ) => Effect.Effect<ReadonlyArray<OutboxBacklog>, JournalUnavailable>
+    /** An entity's postponed rows are due now, and the relay is told. */
+    readonly hasten: (key: EntityKey) => Effect.Effect<void, JournalUnavailable>
     /**
      * Starts listening for the life of the scope. The inner effect completes whenever an append may have added
      * rows (also when none did), and fails when listening has ended: then it must be started anew.

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Singleton from "effect/cluster/Singleton"
 import { Outbox, type OutboxRow } from "../journal/Outbox.ts"
 import * as Schedules from "../Schedules.ts"
+import { asHop } from "./EffectHop.ts"
 import { OutboxEffect } from "./OutboxEffect.ts"
 
 /** An effect that may succeed later. */
@@ -46,7 +47,9 @@ const attempt = Effect.gen(function* () {
   return (row: OutboxRow) =>
     decodeEffect(row.effect).pipe(
       Effect.mapError((error) => new EffectPostponed({ problem: `unreadable effect: ${error.message}` })),
-      Effect.flatMap((effect) => performer.perform(effect, requestIdOf(row))),
+      Effect.flatMap((effect) =>
+        performer.perform(effect, requestIdOf(row)).pipe(asHop(effect, row.attempts))
+      ),
       Effect.timeoutOrElse({
         duration: attemptMax,
         orElse: () =>

@@ -2,6 +2,7 @@
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId } from "@starform/domain/ids/Ids"
 import { DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
+import * as DeployHop from "@starform/domain/tracing/DeployHop"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
@@ -16,6 +17,7 @@ import { EntityClients } from "../entities/EntityClients.ts"
 import * as Schedules from "../Schedules.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { askApp, principal, requestIdOf } from "./AppAsks.ts"
+import { inTrace } from "./WorkflowHop.ts"
 
 export const BuildOutcome = Schema.TaggedUnion({
   Built: { result: BuildResult },
@@ -120,12 +122,12 @@ const buildOf = (appId: AppId, deployId: DeployId) =>
             Effect.as(Effect.ignore(builds.cancel(spec)), deadlinePassed(Duration.toSeconds(buildDeadline)))
         })
       )
-    })
+    }).pipe(DeployHop.within(deployId, "build", { parent: "workflow.DeployRelease" }))
   })
 
 export const layerNoDeps = BuildRelease.toLayer(
   Effect.fnUntraced(function* ({ appId, deployId, answerTo }) {
     const outcome = yield* buildOf(appId, deployId)
     yield* DurableDeferred.succeed(Built, { token: answerTo, value: outcome })
-  })
+  }, inTrace)
 )

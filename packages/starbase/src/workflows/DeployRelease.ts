@@ -2,6 +2,7 @@
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId, ReleaseId } from "@starform/domain/ids/Ids"
 import { type DeployFailure, DeployKind } from "@starform/domain/model/Deploy"
+import * as DeployHop from "@starform/domain/tracing/DeployHop"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -13,6 +14,8 @@ import { EntityClients } from "../entities/EntityClients.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { askApp, principal, requestIdOf } from "./AppAsks.ts"
 import { type BuildOutcome, BuildRelease, Built } from "./BuildRelease.ts"
+import type { DeployToRun } from "./DeployRuns.ts"
+import { endingTrace } from "./WorkflowHop.ts"
 
 export const DeployRelease = Workflow.make("DeployRelease", {
   payload: { appId: AppId, deployId: DeployId, kind: DeployKind },
@@ -85,37 +88,39 @@ const deadlinePassed = (seconds: number): DeployFailure => ({
   output: []
 })
 
-export const layerNoDeps = DeployRelease.toLayer(
-  Effect.fnUntraced(function* ({ appId, deployId, kind }) {
-    const { rolloutDeadline } = yield* StarbaseConfig
-    const outcome = kind === "push" ? yield* built(appId, deployId) : null
-    const isRollingOut = yield* Activity.make({
-      name: "RollOut",
-      success: Schema.Boolean,
-      execute: rollOut(appId, deployId, outcome)
-    })
-    if (!isRollingOut) return
-    const ended = yield* DurableDeferred.raceAll({
-      name: "Ended",
-      success: Schema.Boolean,
-      error: Schema.Never,
-      effects: [
-        Effect.as(DurableDeferred.await(Settled), true),
-        // Scheduled in the message store, not held in memory: it must outlive this process.
-        Effect.as(
-          DurableClock.sleep({
-            name: "RolloutDeadline",
-            duration: rolloutDeadline,
-            inMemoryThreshold: Duration.zero
-          }),
-          false
-        )
-      ]
-    })
-    if (ended) return
-    yield* Activity.make({
-      name: "Expire",
-      execute: fail(appId, deployId, deadlinePassed(Duration.toSeconds(rolloutDeadline)))
-    })
+const deploy = Effect.fnUntraced(function* ({ appId, deployId, kind }: DeployToRun) {
+  const { rolloutDeadline } = yield* StarbaseConfig
+  const outcome = kind === "push" ? yield* built(appId, deployId) : null
+  const isRollingOut = yield* Activity.make({
+    name: "RollOut",
+    success: Schema.Boolean,
+    execute: rollOut(appId, deployId, outcome).pipe(
+      DeployHop.within(deployId, "rollout", { parent: "workflow.DeployRelease" })
+    )
   })
-)
+  if (!isRollingOut) return
+  const ended = yield* DurableDeferred.raceAll({
+    name: "Ended",
+    success: Schema.Boolean,
+    error: Schema.Never,
+    effects: [
+      Effect.as(DurableDeferred.await(Settled), true),
+      // Scheduled in the message store, not held in memory: it must outlive this process.
+      Effect.as(
+        DurableClock.sleep({
+          name: "RolloutDeadline",
+          duration: rolloutDeadline,
+          inMemoryThreshold: Duration.zero
+        }),
+        false
+      )
+    ]
+  })
+  if (ended) return
+  yield* Activity.make({
+    name: "Expire",
+    execute: fail(appId, deployId, deadlinePassed(Duration.toSeconds(rolloutDeadline)))
+  })
+})
+
+export const layerNoDeps = DeployRelease.toLayer((payload) => endingTrace(deploy(payload), payload))

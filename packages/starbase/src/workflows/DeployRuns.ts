@@ -2,6 +2,7 @@
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { DeployId } from "@starform/domain/ids/Ids"
 import type { DeployKind } from "@starform/domain/model/Deploy"
+import type { BuildView, WorkflowStatus } from "@starform/domain/protocol/OperatorRpcs"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { BuildHandle } from "../builds/BuildSpec.ts"
@@ -20,11 +21,12 @@ export class DeployRuns extends Context.Service<
     readonly start: (deploy: DeployToRun) => Effect.Effect<void, EffectPostponed>
     /** The deploy has ended at its App; whatever its workflow waits for is over. */
     readonly settle: (deployId: DeployId) => Effect.Effect<void, EffectPostponed>
-    /**
-     * Goes on with whatever of a deploy's work waits; what waits rightly finds that it still has to. For work that was
-     * put aside in a move of its shard, and that nothing else would wake.
-     */
-    readonly wake: (deployId: DeployId) => Effect.Effect<void>
+    /** For operators: what the engine has stored of it. Asks nobody. */
+    readonly status: (deployId: DeployId) => Effect.Effect<WorkflowStatus>
+    /** For operators: what the builder says of a build, asked where the build's workflow lives; never waits long. */
+    readonly build: (build: BuildHandle) => Effect.Effect<BuildView>
+    /** Has the workflow, and its build's, look again at what they wait for; one that has ended stays so. */
+    readonly resume: (deployId: DeployId) => Effect.Effect<void>
     /**
      * Ends a build that is waiting or running; nothing for one that is over. Does not wait long for its builder, which
      * is asked until it answers (INV-WF-5).

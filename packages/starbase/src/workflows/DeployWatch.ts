@@ -43,7 +43,7 @@ export const sweep = Effect.gen(function* () {
   const long = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > Duration.toMillis(wakeAfter))
   yield* Effect.forEach(
     long,
-    ({ deployId }) => Effect.timeoutOption(Effect.interruptible(deploys.wake(deployId)), wakeMax),
+    ({ deployId }) => Effect.timeoutOption(Effect.interruptible(deploys.resume(deployId)), wakeMax),
     { concurrency: 8, discard: true }
   )
   const stuck = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > limitMs)

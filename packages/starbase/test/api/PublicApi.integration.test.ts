@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { ClusterId, DeployId, RequestId, WorkspaceId } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
@@ -403,6 +403,141 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       assert.include(shown, "REGION")
       assert.notInclude(shown, "sealed")
       for (const token of [workspaceToken, agentToken]) assert.notInclude(shown, hash(token))
+    })
+  )
+
+  it.effect("shows operators what an entity does, and rereads it", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const id = yield* appIdOf(app)
+      const stored = yield* client.InspectEntity({ type: "App", id, sequence: null })
+      yield* client.ListDeploys({ app })
+      const entity = yield* client.InspectActivity({ type: "App", id })
+      assert.deepInclude(entity, { type: "App", id, shardGroup: "default", status: "resident" })
+      assert.strictEqual(entity.incarnation?.sequence, stored.sequence)
+      const passivated = yield* client.PassivateEntity({ requestId: requestId(), type: "App", id })
+      assert.deepStrictEqual(passivated, { sequence: stored.sequence })
+      const early = yield* Effect.flip(client.InspectEntity({ type: "App", id, sequence: null, atMs: 1 }))
+      assert.strictEqual(early._tag, "NotFound")
+      const both = yield* Effect.flip(client.InspectEntity({ type: "App", id, sequence: 1, atMs: 1 }))
+      assert.strictEqual(both._tag, "InvalidInput")
+    })
+  )
+
+  it.effect(
+    "shows operators runners, their shards and moves, and drains nobody whom no one could replace",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* operator
+        const { runnerPort } = yield* StarbaseConfig
+        const address = `127.0.0.1:${runnerPort}`
+        const runners = yield* client.ListRunners().pipe(
+          Effect.repeat({
+            until: ([only]) => only?.shards.length === 2,
+            schedule: Schedule.spaced("50 millis")
+          }),
+          Effect.timeout("10 seconds")
+        )
+        assert.strictEqual(runners.length, 1)
+        assert.deepInclude(runners[0], { address, healthy: true, drained: false })
+        const moves = yield* client.ListShardMoves({ before: null, limit: 10 })
+        assert.includeMembers(
+          moves.map(({ kind, runner }) => `${kind} ${runner}`),
+          [`acquired ${address}`, `joined ${address}`]
+        )
+        const refused = yield* Effect.flip(
+          client.DrainRunner({ requestId: requestId(), address, drained: true })
+        )
+        assert.deepInclude(refused, { _tag: "InvalidInput", field: "address" })
+        yield* missing(client.DrainRunner({ requestId: requestId(), address: "127.0.0.1:1", drained: true }))
+        const kept = yield* client.DrainRunner({ requestId: requestId(), address, drained: false })
+        assert.isFalse(kept.drained)
+      })
+  )
+
+  it.effect("tells operators and the owner why a deploy is not live, and lets operators end it", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const appId = yield* appIdOf(app)
+      const { id } = yield* (yield* owner).Restart({ app, requestId: requestId() })
+      const [deploy] = yield* client.ListRunningDeploys().pipe(
+        Effect.repeat({
+          until: ([first]) => first?.phase === "deploying" && first.workflow === "waiting",
+          schedule: Schedule.spaced("50 millis")
+        }),
+        Effect.timeout("15 seconds")
+      )
+      assert.deepInclude(deploy, { appId, deployId: id, kind: "restart", build: null })
+      const inside = yield* client.DiagnoseApp({ appId })
+      assert.deepInclude(inside, { appId, verdict: "underway" })
+      const steps = inside.journey.map(({ step, state }) => `${step} ${state}`)
+      assert.includeMembers(steps, ["accepted done", "building skipped", "built done", "live ahead"])
+      const told = yield* (yield* owner).ExplainApp({ app })
+      assert.strictEqual(told.verdict, "underway")
+      assert.isNotEmpty(told.findings)
+      yield* missing((yield* stranger).ExplainApp({ app }))
+      yield* client.RetryDeploy({ requestId: requestId(), deployId: id })
+      const stopped = yield* client.StopDeploy({ requestId: requestId(), deployId: id })
+      assert.strictEqual(stopped.phase, "cancelled")
+      const again = yield* Effect.flip(client.RetryDeploy({ requestId: requestId(), deployId: id }))
+      assert.strictEqual(again._tag, "DeployEnded")
+      yield* missing(client.StopDeploy({ requestId: requestId(), deployId: deployOf(999_999) }))
+      const journal = yield* client.ReadJournal({ type: "App", id: appId, afterSequence: 0, limit: 500 })
+      assert.strictEqual(
+        journal.find(
+          ({ event }) =>
+            JSON.stringify(event).includes("DeployCancelled") && JSON.stringify(event).includes(id)
+        )?.actor,
+        "operator"
+      )
+      assert.isArray(yield* client.ListOutbox({ limit: 10 }))
+    })
+  )
+
+  it.effect("INV-OPR-4 audits each look and action of an operator with its outcome", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const unknown = "0198c0de-0000-7000-8000-00000000dead"
+      yield* missing(client.PassivateEntity({ requestId: requestId(), type: "Cluster", id: unknown }))
+      yield* client.InspectActivity({ type: "Cluster", id: clusterId })
+      const [reading, look, action] = yield* client.ReadAudit({ before: null, limit: 3 })
+      const strip = (entry: typeof look) => ({ ...entry, id: 0, atMs: 0 })
+      const line = { id: 0, atMs: 0, actor: "operator" }
+      assert.deepStrictEqual(strip(reading), { ...line, action: "audit", target: "", outcome: "begun" })
+      const target = `Cluster ${clusterId}`
+      assert.deepStrictEqual(strip(look), { ...line, action: "activity", target, outcome: "done" })
+      assert.deepStrictEqual(strip(action), {
+        ...line,
+        action: "passivate",
+        target: `Cluster ${unknown}`,
+        outcome: "NotFound"
+      })
+      const older = yield* client.ReadAudit({ before: action!.id, limit: 500 })
+      assert.isNotEmpty(older)
+      assert.isTrue(older.every(({ id }) => id < action!.id))
+    })
+  )
+
+  it.effect("INV-OPR-1 shows others nothing of the operators' desk", () =>
+    Effect.gen(function* () {
+      const appId = yield* appIdOf(app)
+      const mutation = { requestId: requestId() }
+      const audited = yield* (yield* operator).ReadAudit({ before: null, limit: 1 })
+      for (const client of [yield* stranger, yield* owner]) {
+        yield* missing(client.InspectActivity({ type: "App", id: appId }))
+        yield* missing(client.ListRunners())
+        yield* missing(client.ListShardMoves({ before: null, limit: 1 }))
+        yield* missing(client.ListRunningDeploys())
+        yield* missing(client.ListOutbox({ limit: 1 }))
+        yield* missing(client.DiagnoseApp({ appId }))
+        yield* missing(client.PassivateEntity({ ...mutation, type: "App", id: appId }))
+        yield* missing(client.DrainRunner({ ...mutation, address: "127.0.0.1:1", drained: true }))
+        yield* missing(client.RetryDeploy({ ...mutation, deployId: deployOf(1) }))
+        yield* missing(client.StopDeploy({ ...mutation, deployId: deployOf(1) }))
+        yield* missing(client.ReadAudit({ before: null, limit: 1 }))
+      }
+      const after = yield* (yield* operator).ReadAudit({ before: null, limit: 1 })
+      assert.strictEqual(after[0]?.id, (audited[0]?.id ?? 0) + 1, "who sees nothing leaves no line")
     })
   )
 

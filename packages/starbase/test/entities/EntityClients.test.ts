@@ -46,11 +46,11 @@ describe("An ask", () => {
       })
     )
 
-    it.effect("keeps every other defect", () =>
+    it.effect("that is answered by any other defect is our fault", () =>
       Effect.gen(function* () {
         const entities = yield* EntityClients
-        const exit = yield* Effect.exit(entities.app(Specimens.appId(1), () => Effect.die("ours")))
-        assert.isTrue(exit._tag === "Failure" && exit.cause.reasons.some(({ _tag }) => _tag === "Die"))
+        const answer = yield* Effect.flip(entities.app(Specimens.appId(1), () => Effect.die("ours")))
+        assert.strictEqual(answer._tag, "InternalFault")
       })
     )
   })

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Duration, Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { freshDatabase } from "../Postgres.ts"
 import { freePort } from "./FreePort.ts"
 import * as ScriptedBuilder from "./ScriptedBuilder.ts"
@@ -41,6 +41,8 @@ export const place = Effect.gen(function* () {
     entitiesMax: 50_000,
     masterKey: Redacted.make(randomBytes(32).toString("base64")),
     operatorTokenHash: hash(operatorToken),
+    scrapeTokenHash: Option.none(),
+    otlpUrl: Option.none(),
     dataDirectory: yield* temporaryFolder,
     socketDirectory: yield* temporaryFolder,
     gitSearchPath: "/usr/local/bin:/usr/bin:/bin",

@@ -1,7 +1,8 @@
 /** The promises of the journal, its outbox and its read models; every implementation runs this suite. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, type Layer, Option } from "effect"
-import { type Append, type EntityKey, Journal } from "@starform/starbase/journal/Journal"
+import { Effect, Exit, Fiber, type Layer, Option, Result } from "effect"
+import { type Append, type AppendError, type EntityKey, Journal } from "@starform/starbase/journal/Journal"
+import { defaults, type JournalSettings } from "@starform/starbase/journal/JournalSettings"
 import { Outbox } from "@starform/starbase/journal/Outbox"
 import { ReadModels } from "@starform/starbase/journal/ReadModels"
 
@@ -23,9 +24,60 @@ const append = (fields: Partial<Append> = {}): Append => ({
   ...fields
 })
 
+type Services = Journal | Outbox | ReadModels
+
+/** Bounds of the crowded journal: a handful may wait, the rest is refused. */
+export const crowded: JournalSettings = {
+  ...defaults,
+  appends: { ...defaults.appends, membersMax: 2, groupsMax: 1, waitingMax: 4 },
+  retryAfterSeconds: 3
+}
+
+/** All at once, so that they meet in groups. */
+const together = (appends: ReadonlyArray<readonly [EntityKey, Append]>) =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    return yield* Effect.forEach(appends, ([key, append]) => Effect.result(journal.append(key, append)), {
+      concurrency: "unbounded"
+    })
+  })
+
+const tagOf = (result: Result.Result<void, AppendError>) =>
+  Result.isFailure(result) ? result.failure._tag : "written"
+
+/** What is left of an append whose entity, names and rows nobody else has. */
+const traces = (key: EntityKey, append: Append) =>
+  Effect.gen(function* () {
+    const [journal, outbox, models] = [yield* Journal, yield* Outbox, yield* ReadModels]
+    const events = yield* journal.read(key, 0, 1000)
+    const reply = yield* journal.recall(key, append.requestId)
+    const due = yield* outbox.due(Number.MAX_SAFE_INTEGER, 10_000)
+    const rows = yield* Effect.forEach(append.rows, ({ model, key }) => models.get(model, key))
+    const names = yield* Effect.forEach(append.reserve, ({ kind, name }) => models.holder(kind, name))
+    return [
+      ...(events.some(({ requestId }) => requestId === append.requestId) ? ["event"] : []),
+      ...(Option.isSome(reply) ? ["reply"] : []),
+      ...(due.some((row) => row.key.id === key.id && row.sequence > append.after) ? ["effect"] : []),
+      ...(rows.some(Option.isSome) ? ["row"] : []),
+      ...(names.some((holder) => Option.contains(holder, key.id)) ? ["name"] : [])
+    ]
+  })
+
+const everything = ["event", "reply", "effect", "row", "name"]
+
+/** Writes to every table. */
+const whole = (key: EntityKey, fields: Partial<Append> = {}): Append =>
+  append({
+    effects: [{ of: key.id }],
+    reserve: [{ kind: "slug", name: `slug-${key.id}` }],
+    rows: [{ model: "thing", key: key.id, parent: "all", row: { n: 1 } }],
+    ...fields
+  })
+
 export const journalConformance = <E>(
   name: string,
-  layer: Layer.Layer<Journal | Outbox | ReadModels, E>
+  layer: Layer.Layer<Services, E>,
+  crowdedLayer: Layer.Layer<Services, E>
 ): void => {
   it.layer(layer, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
     it.effect("loads nothing for an entity that never was", () =>
@@ -109,14 +161,217 @@ export const journalConformance = <E>(
       })
     )
 
-    it.effect("INV-JRN-2 refuses a second append under one request id", () =>
+    it.effect("INV-JRN-2 answers a second append under one request id with the first reply", () =>
       Effect.gen(function* () {
         const journal = yield* Journal
         const key = entity()
-        yield* journal.append(key, append({ requestId: "twice" }))
-        const error = yield* Effect.flip(journal.append(key, append({ after: 1, requestId: "twice" })))
-        assert.strictEqual(error._tag, "Fenced")
+        const first = { payloadHash: "h", reply: { answer: 42 } }
+        yield* journal.append(key, append({ requestId: "twice", reply: first }))
+        for (const after of [1, 0]) {
+          const again = whole(key, { after, requestId: "twice" })
+          const error = yield* Effect.flip(journal.append(key, again))
+          assert.strictEqual(error._tag, "AlreadyAnswered")
+          assert.deepInclude(error, { ...first, sequence: 1 })
+        }
         assert.strictEqual((yield* journal.load(key)).events.length, 1)
+        assert.isTrue(Option.isNone(yield* (yield* ReadModels).holder("slug", `slug-${key.id}`)))
+      })
+    )
+
+    it.effect("INV-JRN-5 fences an append that would leave a gap", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const key = entity()
+        const ahead = whole(key, { after: 1 })
+        assert.strictEqual((yield* Effect.flip(journal.append(key, ahead)))._tag, "Fenced")
+        assert.deepStrictEqual(yield* traces(key, ahead), [])
+      })
+    )
+
+    it.effect("INV-JRN-9 lets a loser lose all of its own, and nobody else anything", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const [holder, fenced, answered] = [entity(), entity(), entity(), entity()]
+        const wanted = { kind: "hostname", name: `host-${holder.id}` }
+        yield* journal.append(holder, append({ reserve: [wanted] }))
+        yield* journal.append(fenced, append())
+        yield* journal.append(answered, append({ requestId: "twice" }))
+        const late = entity()
+        const losers: ReadonlyArray<readonly [EntityKey, Append, string]> = [
+          [fenced, whole(fenced), "Fenced"],
+          [answered, whole(answered, { after: 1, requestId: "twice" }), "AlreadyAnswered"],
+          [late, whole(late, { reserve: [{ kind: "slug", name: `slug-${late.id}` }, wanted] }), "NameHeld"]
+        ]
+        const winners = Array.from({ length: 20 }, () => {
+          const key = entity()
+          return [key, whole(key), "written"] as const
+        })
+        const all = [...winners.slice(0, 7), ...losers, ...winners.slice(7)]
+        const results = yield* together(all.map(([key, append]) => [key, append]))
+        assert.deepStrictEqual(
+          results.map(tagOf),
+          all.map(([, , expected]) => expected)
+        )
+        for (const [key, append] of winners) {
+          assert.deepStrictEqual(yield* traces(key, append), everything)
+        }
+        for (const [key, { requestId: _, ...append }] of losers) {
+          assert.deepStrictEqual(yield* traces(key, { ...append, requestId: "another" }), [])
+        }
+      })
+    )
+
+    it.effect("INV-JRN-9 gives a name to exactly one of those who want it at once", () =>
+      Effect.gen(function* () {
+        const models = yield* ReadModels
+        const wanted = { kind: "hostname", name: `host-${entity().id}` }
+        const claims = Array.from({ length: 12 }, () => {
+          const key = entity()
+          return [key, whole(key, { reserve: [wanted] })] as const
+        })
+        const results = yield* together(claims)
+        const won = claims.filter((_, index) => tagOf(results[index]!) === "written")
+        assert.strictEqual(won.length, 1)
+        assert.strictEqual(results.filter((result) => tagOf(result) === "NameHeld").length, 11)
+        assert.deepStrictEqual(yield* models.holder(wanted.kind, wanted.name), Option.some(won[0]![0].id))
+        for (const [key, append] of claims) {
+          const left = (yield* traces(key, append)).length
+          assert.strictEqual(left, key === won[0]![0] ? everything.length : 0)
+        }
+      })
+    )
+
+    it.effect("INV-JRN-9 hands a name over when its holder frees it beside the one who wants it", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const models = yield* ReadModels
+        const [holder, next] = [entity(), entity()]
+        const wanted = { kind: "hostname", name: `host-${holder.id}` }
+        yield* journal.append(holder, append({ reserve: [wanted] }))
+        const results = yield* together([
+          [holder, append({ after: 1, release: [wanted] })],
+          [next, append({ reserve: [wanted] })],
+          [entity(), append()]
+        ])
+        assert.deepStrictEqual(results.map(tagOf), ["written", "written", "written"])
+        assert.deepStrictEqual(yield* models.holder(wanted.kind, wanted.name), Option.some(next.id))
+      })
+    )
+
+    it.effect("keeps a name that one append frees and wants, or wants again", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const models = yield* ReadModels
+        const key = entity()
+        const own = { kind: "hostname", name: `host-${key.id}` }
+        yield* journal.append(key, append({ reserve: [own, own] }))
+        yield* journal.append(key, append({ after: 1, release: [own], reserve: [own] }))
+        yield* journal.append(key, append({ after: 2, reserve: [own] }))
+        assert.deepStrictEqual(yield* models.holder(own.kind, own.name), Option.some(key.id))
+      })
+    )
+
+    it.effect("INV-JRN-10 refuses what it cannot hold, and writes what came with it", () =>
+      Effect.gen(function* () {
+        const bad: ReadonlyArray<(key: EntityKey) => Append> = [
+          (key) => whole(key, { events: [{ text: "a\u0000b" }] }),
+          (key) => whole(key, { events: [{ text: "half \ud83d" }] }),
+          (key) => whole(key, { actor: "nul \u0000" }),
+          (key) => whole(key, { events: [{ n: 1n }] })
+        ]
+        const good = Array.from({ length: 8 }, (_, n) => {
+          const key = entity()
+          return [key, whole(key, { events: [{ text: `\\u0000 is text ${n}` }] })] as const
+        })
+        const malformed = bad.map((make) => {
+          const key = entity()
+          return [key, make(key)] as const
+        })
+        const results = yield* together([...good.slice(0, 4), ...malformed, ...good.slice(4)])
+        assert.deepStrictEqual(results.map(tagOf), [
+          ...good.slice(0, 4).map(() => "written"),
+          ...malformed.map(() => "JournalRefused"),
+          ...good.slice(4).map(() => "written")
+        ])
+        for (const [key, append] of good) assert.deepStrictEqual(yield* traces(key, append), everything)
+        for (const [key, append] of malformed) assert.deepStrictEqual(yield* traces(key, append), [])
+      })
+    )
+
+    it.effect("INV-JRN-9 lets many writers of few entities and names end without a gap or a loss", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const keys = Array.from({ length: 5 }, entity)
+        const names = keys.map((key) => ({ kind: "slug", name: `contested-${key.id}` }))
+        const writer = (n: number) =>
+          Effect.gen(function* () {
+            const key = keys[n % keys.length]!
+            const name = names[(n * 7) % names.length]!
+            for (let round = 0; round < 6; round++) {
+              const { events } = yield* journal.load(key)
+              const change = round % 2 === 0 ? { reserve: [name] } : { release: [name] }
+              const own = append({ after: events.length, requestId: `${n}-${round}`, ...change })
+              const result = yield* Effect.result(journal.append(key, own))
+              const isWritten = Option.isSome(yield* journal.recall(key, own.requestId))
+              assert.strictEqual(isWritten, tagOf(result) === "written")
+              assert.include(["written", "Fenced", "NameHeld"], tagOf(result))
+            }
+          })
+        yield* Effect.all(
+          Array.from({ length: 40 }, (_, n) => writer(n)),
+          { concurrency: "unbounded" }
+        )
+        for (const key of keys) {
+          const { events } = yield* journal.load(key)
+          assert.isAbove(events.length, 0)
+          assert.deepStrictEqual(
+            events.map(({ sequence }) => sequence),
+            events.map((_, index) => index + 1)
+          )
+          assert.strictEqual(new Set(events.map(({ requestId }) => requestId)).size, events.length)
+        }
+      })
+    )
+
+    it.effect("INV-JRN-6 writes what was handed over although its caller goes away", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const key = entity()
+        const caller = yield* Effect.forkChild(journal.append(key, append()), { startImmediately: true })
+        yield* Fiber.interrupt(caller)
+        assert.strictEqual((yield* journal.load(key)).events.length, 1)
+      })
+    )
+
+    it.effect("loads many entities at once, each its own", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const keys = Array.from({ length: 30 }, entity)
+        yield* Effect.forEach(keys, (key, n) => {
+          const events = Array.from({ length: n % 4 }, (_, index) => ({ of: key.id, index }))
+          return events.length === 0 ? Effect.void : journal.append(key, append({ events }))
+        })
+        yield* Effect.forEach(keys, (key, n) =>
+          n % 3 === 0 && n % 4 > 1
+            ? journal.saveSnapshot(key, { sequence: 1, state: { of: key.id }, atMs: 7 })
+            : Effect.void
+        )
+        const asked = [...keys, keys[1]!, keys[1]!]
+        const histories = yield* Effect.forEach(asked, journal.load, { concurrency: "unbounded" })
+        histories.forEach(({ snapshot, events }, index) => {
+          const n = index < keys.length ? index : 1
+          const isSnapshot = n % 3 === 0 && n % 4 > 1
+          const { id } = asked[index]!
+          assert.deepStrictEqual(
+            Option.getOrUndefined(snapshot),
+            isSnapshot ? { sequence: 1, state: { of: id }, atMs: 7 } : undefined
+          )
+          const from = isSnapshot ? 1 : 0
+          assert.deepStrictEqual(
+            events.map(({ sequence, event }) => [sequence, event]),
+            Array.from({ length: (n % 4) - from }, (_, i) => [i + from + 1, { of: id, index: i + from }])
+          )
+        })
       })
     )
 
@@ -246,6 +501,35 @@ export const journalConformance = <E>(
       })
     )
 
+    it.effect("tells operators what of an entity waits, and makes it due now when they ask", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const outbox = yield* Outbox
+        const key = entity()
+        assert.deepStrictEqual(yield* outbox.backlog(10, key), [])
+        yield* journal.append(key, append({ effects: [{ _tag: "First" }, { _tag: "Second" }] }))
+        const mine = Effect.map(outbox.due(1_000, 1000), (rows) =>
+          rows.filter((row) => row.key.id === key.id)
+        )
+        const [row] = yield* mine
+        yield* outbox.postpone(row!, 5_000, "the other side is away")
+        const waiting = {
+          key,
+          rows: 2,
+          effect: "First",
+          atMs: 1_700_000_000_123,
+          attempts: 1,
+          dueMs: 5_000,
+          problem: "the other side is away"
+        }
+        assert.deepStrictEqual(yield* outbox.backlog(10, key), [waiting])
+        assert.deepInclude(yield* outbox.backlog(1_000), waiting)
+        assert.deepStrictEqual(yield* mine, [])
+        yield* outbox.hasten(key)
+        assert.strictEqual((yield* mine)[0]?.attempts, 1)
+      })
+    )
+
     it.effect("wakes the relay when an append causes effects", () =>
       Effect.gen(function* () {
         const journal = yield* Journal
@@ -255,6 +539,29 @@ export const journalConformance = <E>(
         yield* journal.append(entity(), append({ effects: [{ n: 1 }] }))
         yield* Fiber.join(waiting).pipe(Effect.timeout("5 seconds"))
       }).pipe(Effect.scoped)
+    )
+  })
+  it.layer(crowdedLayer, { timeout: 60_000, excludeTestServices: true })(`${name}, crowded`, (it) => {
+    it.effect("INV-JRN-11 refuses what has no room, writes nothing of it, and takes it when there is", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const all = Array.from({ length: 64 }, () => {
+          const key = entity()
+          return [key, whole(key)] as const
+        })
+        const results = yield* together(all)
+        const tags = results.map(tagOf)
+        assert.sameMembers([...new Set(tags)], ["written", "JournalOverloaded"])
+        for (const [index, [key, append]] of all.entries()) {
+          const left = yield* traces(key, append)
+          assert.deepStrictEqual(left, tags[index] === "written" ? everything : [])
+          if (tags[index] === "written") continue
+          const result = results[index]!
+          assert.deepInclude(Result.isFailure(result) ? result.failure : {}, { retryAfterSeconds: 3 })
+          yield* journal.append(key, append)
+          assert.deepStrictEqual(yield* traces(key, append), everything)
+        }
+      })
     )
   })
 }

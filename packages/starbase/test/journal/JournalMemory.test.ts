@@ -1,4 +1,4 @@
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
-import { journalConformance } from "./Journal.conformance.ts"
+import { crowded, journalConformance } from "./Journal.conformance.ts"
 
-journalConformance("JournalMemory", JournalMemory.layer)
+journalConformance("JournalMemory", JournalMemory.layer, JournalMemory.layerWith(crowded))

@@ -197,17 +197,22 @@ it.live("INV-JRN-8 a rebuild waits for an append that is under way, and counts i
       const { running } = yield* populate
       yield* sql`UPDATE read_models SET row = '{}' WHERE entity_id = ${Specimens.appId(2)}`
       const gate = yield* Deferred.make<void>()
-      const written = yield* Deferred.make<void>()
-      const append = yield* ask(running, "cancel").pipe(
-        Effect.andThen(Deferred.succeed(written, undefined)),
-        Effect.andThen(Deferred.await(gate)),
-        sql.withTransaction,
-        Effect.forkChild
-      )
-      yield* Deferred.await(written)
+      const held = yield* Deferred.make<void>()
+      // Holds the append up at its last table: it has the journal's lock and its rows by then.
+      const holder =
+        yield* sql`SELECT 1 FROM read_models WHERE model = 'deploy' AND parent = ${Specimens.appId(2)} FOR UPDATE`.pipe(
+          Effect.andThen(Deferred.succeed(held, undefined)),
+          Effect.andThen(Deferred.await(gate)),
+          sql.withTransaction,
+          Effect.forkChild
+        )
+      yield* Deferred.await(held)
+      const append = yield* Effect.forkChild(ask(running, "cancel"))
+      yield* waiting("%judged AS%")
       const rebuilding = yield* Effect.forkChild(rebuild(folds))
       yield* waiting("LOCK TABLE journal%")
       yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(holder)
       yield* Fiber.join(append)
       yield* Fiber.join(rebuilding)
       const rows = yield* sql<{ phase: string }>`
@@ -238,7 +243,7 @@ it.live("INV-JRN-8 an append that waits for a rebuild removes a row that the reb
       const rebuilding = yield* Effect.forkChild(rebuild(folds))
       yield* waiting("%written AS%")
       const append = yield* Effect.forkChild(ask(running, "cancel"))
-      yield* waiting("%appended AS%")
+      yield* waiting("%judged AS%")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(holder)
       assert.isAbove((yield* Fiber.join(rebuilding)).written, 0)

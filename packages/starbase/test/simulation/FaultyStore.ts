@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Journal from "@starform/starbase/journal/Journal"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import * as Outbox from "@starform/starbase/journal/Outbox"
@@ -136,6 +137,8 @@ export class Database {
         due: (nowMs, limit) => run("outbox.due", outbox.due(nowMs, limit)),
         done: (rows) => run("outbox.done", outbox.done(rows)),
         postpone: (row, untilMs, problem) => run("outbox.postpone", outbox.postpone(row, untilMs, problem)),
+        backlog: (limit, only) => run("outbox.backlog", outbox.backlog(limit, only)),
+        hasten: (key) => run("outbox.hasten", outbox.hasten(key)),
         awaitWork: this.listen(from)
       }),
       Layer.succeed(ReadModels.ReadModels, {
@@ -147,6 +150,16 @@ export class Database {
   }
 }
 
-/** A database of its own. */
-export const makeStores = (store: Store): Stores =>
-  Effect.runSyncWith(store.process.context)(Effect.scoped(Layer.build(Layer.fresh(JournalMemory.layer))))
+/** A database of its own, with its fibers in the store's process. */
+export const makeStores = ({ process }: Store): Stores => {
+  const { world } = process
+  let built: Stores | undefined
+  process.fork(
+    Effect.map(Layer.buildWithScope(Layer.fresh(JournalMemory.layer), Scope.makeUnsafe()), (stores) => {
+      built = stores
+    })
+  )
+  world.runUntil(world.nowMs, () => built !== undefined)
+  if (built === undefined) throw new Error("the store did not start")
+  return built
+}

@@ -31,9 +31,10 @@ export const ask = <A, E>(
 ): Effect.Effect<A, E> =>
   from.wait<A, E>((answer) => {
     const { there, back, fate } = store.road(from, operation)
-    store.process.after(there, () => {
-      const result: Effect.Effect<A, E> =
-        fate === "lost" ? (Effect.void as never) : Effect.runSyncExit(perform)
+    const reply = (result: Effect.Effect<A, E>) =>
       store.process.after(back, () => answer(fate === "answered" ? result : Effect.fail(broken(operation))))
+    store.process.after(there, () => {
+      if (fate === "lost") reply(Effect.fail(broken(operation)))
+      else Effect.runForkWith(store.process.context)(perform).addObserver(reply)
     })
   })

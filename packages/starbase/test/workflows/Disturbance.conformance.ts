@@ -156,7 +156,7 @@ export const activitiesConformance = (scenario: Scenario): void => {
             return isReached()
           }).pipe(Effect.scoped)
         )
-        assert.isAbove(steps, 4)
+        assert.isAbove(steps, 3)
       })
     )
 
@@ -175,7 +175,7 @@ export const activitiesConformance = (scenario: Scenario): void => {
             return isReached()
           }).pipe(Effect.scoped)
         )
-        assert.isAbove(steps, 4)
+        assert.isAbove(steps, 3)
       })
     )
 

@@ -12,8 +12,10 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import {
   CommonError,
+  InspectActivity,
   mutation,
   mutationAnnotations,
+  Passivate,
   ReadError,
   waitingAnnotations
 } from "../EntityMessage.ts"
@@ -159,5 +161,7 @@ export const AppEntity = Entity.make("App", [
   SettleBranch.annotateMerge(mutationAnnotations),
   Observe.annotateMerge(mutationAnnotations),
   GetApp,
-  AwaitDeploy.annotateMerge(waitingAnnotations)
+  AwaitDeploy.annotateMerge(waitingAnnotations),
+  InspectActivity,
+  Passivate
 ])

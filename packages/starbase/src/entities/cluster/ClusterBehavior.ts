@@ -11,8 +11,10 @@ import * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import { freshEpoch } from "../../desired/FreshEpoch.ts"
+import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import { rejectedOnlyOnNewest } from "../NewestState.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
@@ -31,6 +33,7 @@ interface Renewal extends Command {
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const cluster = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, cluster.sequence)
   /** Memory only: who asked last, and what it holds (design §4: not journaled). */
   let agent: { readonly revision: Revision | null; readonly seenAtMs: number } | undefined
 
@@ -40,7 +43,13 @@ const make = Effect.gen(function* () {
       payload: Payload & Command
     ) => Result.Result<JournaledEntity.Decision<ClusterState, ClusterEvent, void>, E>
   ) =>
-    Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
+    Effect.fnUntraced(function* ({
+      payload,
+      tag
+    }: {
+      readonly payload: Payload & Command
+      readonly tag: string
+    }) {
       const { requestId, principal } = payload
       return yield* cluster
         .execute({
@@ -50,19 +59,22 @@ const make = Effect.gen(function* () {
           reply: Schema.Void,
           decide: (state) => decision(state, payload)
         })
-        .pipe(rejectedOnlyOnNewest(cluster))
+        .pipe(rejectedOnlyOnNewest(cluster), measured("Cluster", tag))
     })
 
-  const renewEpoch = Effect.fnUntraced(function* ({ payload }: { readonly payload: Renewal }) {
-    const { requestId, principal, epoch } = payload
-    yield* cluster.execute({
-      requestId,
-      principal,
-      payload: { requestId, principal },
-      reply: Schema.Void,
-      decide: (state) => Decisions.renewEpoch(state, { epoch })
-    })
-  })
+  const renewEpoch = Effect.fnUntraced(
+    function* ({ payload }: { readonly payload: Renewal }) {
+      const { requestId, principal, epoch } = payload
+      yield* cluster.execute({
+        requestId,
+        principal,
+        payload: { requestId, principal },
+        reply: Schema.Void,
+        decide: (state) => Decisions.renewEpoch(state, { epoch })
+      })
+    },
+    measured("Cluster", "RenewEpoch")
+  )
 
   const isPermitted = (state: ClusterState, agentTokenHash: string) =>
     state.registration !== null && state.registration.agentTokenHash === agentTokenHash
@@ -110,7 +122,7 @@ const make = Effect.gen(function* () {
     return answer(state, pull.known, pull.allowDelta)
   })
 
-  return ClusterEntity.of({
+  const handlers = ClusterEntity.of({
     RegisterCluster: decide(Decisions.register),
     PutDesired: decide(Decisions.putDesired),
     RemoveDesired: decide(Decisions.removeDesired),
@@ -118,15 +130,18 @@ const make = Effect.gen(function* () {
     RenewEpoch: renewEpoch,
     ConfirmEpoch: decide(Decisions.confirmEpoch),
 
-    Report: Effect.fnUntraced(function* ({ payload: { agentTokenHash, report } }) {
-      yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, agentTokenHash))
-      yield* sawAgent(report.revision)
-      yield* cluster.observe({
-        origin: "report",
-        principal: { _tag: "Agent", clusterId: ClusterId.make(entityId) },
-        decide: (state) => Result.succeed(Decisions.report(state, report))
-      })
-    }),
+    Report: Effect.fnUntraced(
+      function* ({ payload: { agentTokenHash, report } }) {
+        yield* Effect.flatMap(cluster.state, (state) => checkAgent(state, agentTokenHash))
+        yield* sawAgent(report.revision)
+        yield* cluster.observe({
+          origin: "report",
+          principal: { _tag: "Agent", clusterId: ClusterId.make(entityId) },
+          decide: (state) => Result.succeed(Decisions.report(state, report))
+        })
+      },
+      measured("Cluster", "Report")
+    ),
 
     // Thousands of agents may wait; none may hold up a write. Each sees whole states only.
     AwaitDesired: ({ payload }) => awaitDesired(payload).pipe(Rpc.fork),
@@ -151,8 +166,14 @@ const make = Effect.gen(function* () {
         Rpc.fork
       ),
 
-    GetClusterState: () => cluster.state.pipe(Rpc.fork)
+    GetClusterState: () => cluster.state.pipe(Rpc.fork),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(cluster.reload, () => cluster.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. Stays in memory for as long as its agent asks at least every 5 minutes. */

@@ -11,8 +11,10 @@ import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
 import {
   CommonError,
+  InspectActivity,
   mutation,
   mutationAnnotations,
+  Passivate,
   ReadError,
   waitingAnnotations
 } from "../EntityMessage.ts"
@@ -93,5 +95,7 @@ export const ClusterEntity = Entity.make("Cluster", [
   Report.annotateMerge(mutationAnnotations),
   AwaitDesired.annotateMerge(waitingAnnotations),
   GetCluster,
-  GetClusterState
+  GetClusterState,
+  InspectActivity,
+  Passivate
 ])

@@ -9,7 +9,9 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import { rejectedOnlyOnNewest } from "../NewestState.ts"
+import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./TenantDecisions.ts"
+import { measured } from "../../metrics/StarbaseMetrics.ts"
 import { TenantEntity } from "./TenantEntity.ts"
 import { model } from "./TenantModel.ts"
 import type { TenantEvent, TenantState } from "./TenantState.ts"
@@ -22,6 +24,7 @@ interface Command {
 const make = Effect.gen(function* () {
   const { entityId } = yield* Entity.CurrentAddress
   const tenant = yield* JournaledEntity.open(model, entityId)
+  const activity = yield* EntityActivity.open(model.type, entityId, tenant.sequence)
 
   const decide = <Payload, Reply, E>(
     reply: Schema.Codec<Reply, unknown>,
@@ -30,7 +33,13 @@ const make = Effect.gen(function* () {
       payload: Payload & Command
     ) => Result.Result<JournaledEntity.Decision<TenantState, TenantEvent, Reply>, E>
   ) =>
-    Effect.fnUntraced(function* ({ payload }: { readonly payload: Payload & Command }) {
+    Effect.fnUntraced(function* ({
+      payload,
+      tag
+    }: {
+      readonly payload: Payload & Command
+      readonly tag: string
+    }) {
       const { requestId, principal } = payload
       return yield* tenant
         .execute({
@@ -40,10 +49,10 @@ const make = Effect.gen(function* () {
           reply,
           decide: (state) => decision(state, payload)
         })
-        .pipe(rejectedOnlyOnNewest(tenant))
+        .pipe(rejectedOnlyOnNewest(tenant), measured("Tenant", tag))
     })
 
-  return TenantEntity.of({
+  const handlers = TenantEntity.of({
     CreateWorkspace: decide(Workspace, Decisions.createWorkspace),
     AddToken: decide(Schema.Void, Decisions.addToken),
     RevokeToken: decide(Schema.Void, Decisions.revokeToken),
@@ -57,8 +66,14 @@ const make = Effect.gen(function* () {
           () => new NotFound({ kind: "workspace", name: entityId })
         ),
         Rpc.fork
-      )
+      ),
+
+    // Tells what waits and what works, so it must not wait itself.
+    InspectActivity: () => activity.look.pipe(Rpc.fork),
+
+    Passivate: () => Effect.map(tenant.reload, () => tenant.sequence() ?? 0)
   })
+  return activity.watch(handlers)
 })
 
 /** Needs the journal and a cluster. */

@@ -4,7 +4,14 @@ import { Environment, Project, Service, Workspace } from "@starform/domain/model
 import * as Entity from "effect/cluster/Entity"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
-import { CommonError, mutation, mutationAnnotations, ReadError } from "../EntityMessage.ts"
+import {
+  CommonError,
+  InspectActivity,
+  mutation,
+  mutationAnnotations,
+  Passivate,
+  ReadError
+} from "../EntityMessage.ts"
 import { TenantState, TokenRecord } from "./TenantState.ts"
 
 const error = CommonError
@@ -56,5 +63,7 @@ export const TenantEntity = Entity.make("Tenant", [
   CreateProject.annotateMerge(mutationAnnotations),
   CreateEnvironment.annotateMerge(mutationAnnotations),
   CreateService.annotateMerge(mutationAnnotations),
-  GetTenant
+  GetTenant,
+  InspectActivity,
+  Passivate
 ])

@@ -144,7 +144,7 @@ it.layer(services, { timeout: 60_000, excludeTestServices: true })("AppEntity on
       )
       yield* app.CreateApp({ ...request("create"), identity })
       const deployId = freshDeploy()
-      yield* wire.cutAround("payloadHash", cut)
+      yield* wire.cutAround(deployId, cut)
       const push = app.AcceptPush(Specimens.push(deployId))
       assert.strictEqual((yield* Effect.flip(push))._tag, "Unavailable")
       assert.strictEqual(yield* wire.cuts, 1)

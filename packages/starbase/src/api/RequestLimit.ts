@@ -8,13 +8,15 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Metric from "effect/Metric"
+import { requestsInHand, requestsRefused, shownAs } from "../metrics/StarbaseMetrics.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 
 /** Told to whoever is turned away; callers vary it themselves. */
 const retryAfterSeconds = 1
 
 /** What is answered at any load, so that a busy process is not taken for a dead one. */
-const always: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
+const always: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"])
 
 const busy = (() => {
   const error = new Overloaded({ what: "this process", retryAfterSeconds })
@@ -30,6 +32,7 @@ export const layerRoutes = HttpRouter.middleware(
     const { requestsMax } = yield* StarbaseConfig
     let present = 0
     const leave = Effect.sync(() => void present--)
+    yield* shownAs(requestsInHand, () => present)
     return (handled) =>
       Effect.suspend(() => {
         if (present < requestsMax) {
@@ -37,7 +40,7 @@ export const layerRoutes = HttpRouter.middleware(
           return Effect.ensuring(handled, leave)
         }
         return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
-          always.has(url) ? handled : Effect.succeed(busy)
+          always.has(url) ? handled : Effect.as(Metric.update(requestsRefused, 1), busy)
         )
       })
   }),

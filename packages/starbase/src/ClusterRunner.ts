@@ -12,12 +12,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as PatientMessages from "./PatientMessages.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
 import * as Schedules from "./Schedules.ts"
-import { type Role, StarbaseConfig } from "./StarbaseConfig.ts"
+import { type Role, StarbaseConfig, type StarbaseSettings } from "./StarbaseConfig.ts"
 
 /** Shards of entities and workflows, and of builds: a rollback never waits for a builder. The same on every runner. */
 export const shardGroups = ["default", "builds"] as const
@@ -44,11 +45,24 @@ const timers = {
   entityRegistrationTimeout: Duration.days(1)
 }
 
+/** How a runner with these settings shares the work; its address is told beside them. */
+export const shardingOf = (settings: StarbaseSettings) => ({
+  ...timers,
+  shardLockExpiration: settings.runnerLockExpiry,
+  shardLockRefreshInterval: settings.runnerLockRefresh,
+  runnerHealthCheckInterval: settings.runnerHealthCheck,
+  entityMailboxCapacity: settings.entityRequestsMax,
+  maxResidentEntities: settings.entitiesMax,
+  simulateRemoteSerialization: false,
+  availableShardGroups: [...shardGroups],
+  assignedShardGroups: [...groupsOf[settings.role]]
+})
+
 /** One ping of a runner. Nobody listening is known at once; a runner that is busy is given longer. */
 const pingMax = Duration.seconds(2)
 
 /** A runner that does not answer three pings in a row is away: known 0.5 s after its port closed, 6.5 s after it froze. */
-const health = Layer.effect(
+export const health = Layer.effect(
   RunnerHealth.RunnerHealth,
   Effect.map(Runners.Runners, (runners) =>
     RunnerHealth.RunnerHealth.of({
@@ -69,12 +83,13 @@ export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* StarbaseConfig
     yield* RunnerSafety.check(settings)
-    const { role, runnerHost, runnerPort, masterKey } = settings
+    const { runnerHost, runnerPort, masterKey } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
     return SocketRunner.layer.pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
+      Layer.provideMerge(PatientMessages.layer),
       Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
       Layer.provideMerge(
         WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
@@ -82,16 +97,8 @@ export const layer = Layer.unwrap(
       Layer.provideMerge(ShardRegister.layerPostgres),
       Layer.provide(
         ShardingConfig.layer({
-          ...timers,
-          shardLockExpiration: settings.runnerLockExpiry,
-          shardLockRefreshInterval: settings.runnerLockRefresh,
-          runnerHealthCheckInterval: settings.runnerHealthCheck,
-          entityMailboxCapacity: settings.entityRequestsMax,
-          maxResidentEntities: settings.entitiesMax,
-          simulateRemoteSerialization: false,
-          runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort)),
-          availableShardGroups: [...shardGroups],
-          assignedShardGroups: [...groupsOf[role]]
+          ...shardingOf(settings),
+          runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort))
         })
       ),
       Layer.provide(RpcSerialization.layerSchemaBinary())

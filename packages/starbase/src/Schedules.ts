@@ -51,6 +51,12 @@ export const buildToCancel = growing("100 millis", "30 seconds")
 /** A store, or its notification channel, that went away. */
 export const storeAway = Schedule.spaced("1 second")
 
+/** A workflow that needs the message store: 50 ms doubling to 2 s, without end. */
+export const messagesAway = {
+  schedule: growing("50 millis", "2 seconds"),
+  while: (error: { readonly _tag: string }) => error._tag === "PersistenceError"
+}
+
 /** Milliseconds until an effect is performed again after its n-th failed attempt: 100 doubling to 60,000. Stored, so without variation. */
 export const effectPauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
 

@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import { isSocketError } from "effect/socket/Socket"
 import { AppEntity } from "./app/AppEntity.ts"
 import { ClusterEntity } from "./cluster/ClusterEntity.ts"
 import { TenantEntity } from "./tenant/TenantEntity.ts"
@@ -70,6 +71,11 @@ const settle = <A, E, R>(
         ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
         : new Unavailable({ what })
     }),
+    // effect answers an ask whose connection breaks under its request with a defect; it is as unheard as any other.
+    Effect.catchCauseIf(
+      (cause) => cause.reasons.some((reason) => Cause.isDieReason(reason) && isSocketError(reason.defect)),
+      () => Effect.fail(new Unavailable({ what }))
+    ),
     // The entity's end, not the caller's: a caller that is interrupted does not come here.
     Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
     Effect.catchDefect((defect) =>

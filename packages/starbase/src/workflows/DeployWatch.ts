@@ -1,4 +1,4 @@
-/** The safety net: every half minute it fails whatever deploy is older than the sum of its deadlines (README). */
+/** The safety net: every half minute it wakes what a deploy that runs for long left waiting, and fails whatever deploy is older than the sum of its deadlines (README). */
 import { AppId } from "@starform/domain/ids/AppId"
 import { DeployId } from "@starform/domain/ids/Ids"
 import * as Singleton from "effect/cluster/Singleton"
@@ -11,11 +11,18 @@ import { EntityClients } from "../entities/EntityClients.ts"
 import { ReadModels } from "../journal/ReadModels.ts"
 import { StarbaseConfig } from "../StarbaseConfig.ts"
 import { principal, requestIdOf } from "./AppAsks.ts"
+import { DeployRuns } from "./DeployRuns.ts"
 
 export const watchInterval = Duration.seconds(30)
 
 /** What a deploy may spend beside its build and its rollout: waiting for a builder, and for us. */
 export const grace = Duration.minutes(30)
+
+/** A deploy that runs for longer is woken in every round. */
+export const wakeAfter = Duration.minutes(1)
+
+/** One deploy's wake; the next round tries again. */
+const wakeMax = Duration.seconds(5)
 
 const RunningDeploy = Schema.Struct({ appId: AppId, deployId: DeployId, requestedAtMs: Schema.Int })
 
@@ -31,6 +38,13 @@ export const sweep = Effect.gen(function* () {
   const limitMs = [buildDeadline, rolloutDeadline, grace].reduce(
     (sum, duration) => sum + Duration.toMillis(duration),
     0
+  )
+  const deploys = yield* DeployRuns
+  const long = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > Duration.toMillis(wakeAfter))
+  yield* Effect.forEach(
+    long,
+    ({ deployId }) => Effect.timeoutOption(Effect.interruptible(deploys.resume(deployId)), wakeMax),
+    { concurrency: 8, discard: true }
   )
   const stuck = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > limitMs)
   yield* Effect.forEach(stuck, ({ appId, deployId }) =>

@@ -7,17 +7,30 @@ import * as Entities from "@starform/starbase/Entities"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
-import { grace, sweep } from "@starform/starbase/workflows/DeployWatch"
+import { DeployRuns } from "@starform/starbase/workflows/DeployRuns"
+import { grace, sweep, wakeAfter } from "@starform/starbase/workflows/DeployWatch"
 import * as Specimens from "../entities/Specimens.ts"
 
 const deadline = Duration.minutes(1)
 
 const config = StarbaseConfig.layerTest({ buildDeadline: deadline, rolloutDeadline: deadline })
 
+/** Deploys that the watch has woken; whoever works at them is somebody else's test. */
+const woken: Array<DeployId> = []
+
+const runs = Layer.succeed(DeployRuns, {
+  start: () => Effect.void,
+  settle: () => Effect.void,
+  cancelBuild: () => Effect.void,
+  status: () => Effect.succeed("waiting"),
+  build: () => Effect.die("nobody looks at a build here"),
+  resume: (deployId) => Effect.sync(() => void woken.push(deployId))
+})
+
 const layer = Entities.layerNoDeps.pipe(
   Layer.provideMerge(TestRunner.layer),
   Layer.provideMerge(JournalMemory.layer),
-  Layer.provideMerge(config),
+  Layer.provideMerge(Layer.merge(config, runs)),
   Layer.provideMerge(ShardingConfig.layer())
 )
 
@@ -31,7 +44,7 @@ const accepted = Effect.gen(function* () {
   const deploy = entities.app(identity.appId, (app) =>
     app.AwaitDeploy({ deployId, phasesSeen: 0, waitMs: 0 })
   )
-  return { deploy }
+  return { deploy, deployId }
 })
 
 /** A round at another time than now; what it asks of others happens now. */
@@ -54,6 +67,18 @@ it.layer(layer, { excludeTestServices: true })("DeployWatch", (it) => {
       assert.strictEqual(ended.phase, "failed")
       assert.strictEqual(ended.failure?.code, "Abandoned")
       assert.strictEqual(yield* sweepAfter(Duration.sum(limit, Duration.seconds(1))), 0)
+    })
+  )
+
+  it.effect("wakes a deploy that runs for long in every round, and no other", () =>
+    Effect.gen(function* () {
+      const { deployId } = yield* accepted
+      const rounds = () => woken.filter((id) => id === deployId).length
+      yield* sweepAfter(Duration.zero)
+      assert.strictEqual(rounds(), 0)
+      yield* sweepAfter(Duration.sum(wakeAfter, Duration.seconds(1)))
+      yield* sweepAfter(Duration.sum(wakeAfter, Duration.seconds(31)))
+      assert.strictEqual(rounds(), 2)
     })
   )
 })

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { tell } from "../../metrics/DeployEnds.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as EntityActivity from "../EntityActivity.ts"
 import { createApp } from "./AppCreation.ts"
 import * as Deploys from "./AppDeploys.ts"
@@ -89,7 +90,7 @@ const make = Effect.gen(function* () {
       return yield* tellingEnds(
         (state, nowMs) => decision(state, payload, nowMs),
         (decide) => app.execute({ requestId, principal, payload, reply, decide })
-      ).pipe(measured("App", tag))
+      ).pipe(rejectedOnlyOnNewest(app), measured("App", tag))
     })
 
   const by = <P extends Command>(payload: P) => ({
@@ -118,11 +119,23 @@ const make = Effect.gen(function* () {
     FailDeploy: decide(Deploy, Deploys.failDeploy),
     SettleBranch: decide(Schema.Void, Deploys.settleBranch),
 
-    Observe: ({ payload: { principal, observed } }) =>
-      tellingEnds(
-        (state, nowMs) => Result.succeed(observe(state, observed, nowMs)),
-        (decide) => app.observe({ origin: "observed", principal, decide })
-      ).pipe(measured("App", "Observe")),
+    // The Cluster tells of a change once: that it changes nothing here must not be for what this memory has missed.
+    Observe: ({ payload: { principal, observed } }) => {
+      let changesNothing = false
+      return tellingEnds(
+        (state, nowMs) => {
+          const decision = observe(state, observed, nowMs)
+          changesNothing = decision.events.length === 0
+          return Result.succeed(decision)
+        },
+        (decide) => {
+          const observing = app.observe({ origin: "observed", principal, decide })
+          return Effect.flatMap(observing, () =>
+            changesNothing ? Effect.andThen(app.reload, observing) : Effect.void
+          )
+        }
+      ).pipe(measured("App", "Observe"))
+    },
 
     // Reads do not queue behind commands: the state is one immutable value, replaced after each append.
     GetApp: () => app.state.pipe(Rpc.fork),

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { freshEpoch } from "../../desired/FreshEpoch.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
@@ -58,7 +59,7 @@ const make = Effect.gen(function* () {
           reply: Schema.Void,
           decide: (state) => decision(state, payload)
         })
-        .pipe(measured("Cluster", tag))
+        .pipe(rejectedOnlyOnNewest(cluster), measured("Cluster", tag))
     })
 
   const renewEpoch = Effect.fnUntraced(

@@ -8,6 +8,7 @@ import type * as Result from "effect/Result"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as JournaledEntity from "../../journal/JournaledEntity.ts"
+import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./TenantDecisions.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
@@ -48,7 +49,7 @@ const make = Effect.gen(function* () {
           reply,
           decide: (state) => decision(state, payload)
         })
-        .pipe(measured("Tenant", tag))
+        .pipe(rejectedOnlyOnNewest(tenant), measured("Tenant", tag))
     })
 
   const handlers = TenantEntity.of({

@@ -78,12 +78,37 @@ it.layer(services, { timeout: 60_000, excludeTestServices: true })("AppEntity on
         deployId: freshDeploy(),
         health: { path: "/up", startupSeconds: 5 }
       })
-      assert.strictEqual((yield* Effect.flip(late))._tag, "NothingLive")
       assert.strictEqual((yield* Effect.flip(settings))._tag, "Unavailable")
+      assert.strictEqual((yield* Effect.flip(late))._tag, "NothingLive")
       assert.strictEqual((yield* first.GetApp()).deploys[0]?.id, deployId)
       yield* settings
       assert.strictEqual(yield* sequences(identity), 3)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "INV-APP-8 rejects nothing, and passes over no observation, for what a late owner has missed",
+    () =>
+      Effect.gen(function* () {
+        const identity = Specimens.uniqueIdentity()
+        const [late, later, owner] = [yield* open(identity), yield* open(identity), yield* open(identity)]
+        const deployId = freshDeploy()
+        yield* late.CreateApp({ ...request("create"), identity })
+        assert.deepStrictEqual((yield* later.GetApp()).deploys, [])
+        yield* owner.AcceptPush(Specimens.push(deployId))
+        const started = yield* late.StartBuild({ ...request("start"), deployId })
+        assert.strictEqual(started.phase, "building")
+        const newest = yield* open(identity)
+        yield* newest.RecordRelease({ ...request("release"), ...Specimens.built(deployId) })
+        yield* newest.StartRollout({ ...request("rollout"), deployId })
+        const { desired } = yield* newest.GetApp()
+        yield* later.Observe({
+          principal: Specimens.operator,
+          observed: Specimens.observed(desired!, "available")
+        })
+        const state = yield* (yield* open(identity)).GetApp()
+        assert.strictEqual(state.deploys[0]?.phase, "deployed")
+      }).pipe(Effect.scoped)
   )
 
   it.effect("INV-JRN-1 lets two owners take turns at random without a gap, a loss or a double", () =>

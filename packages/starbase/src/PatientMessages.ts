@@ -1,0 +1,73 @@
+/**
+ * The message store as workflows see it: what they ask of it is asked again until it answers. effect's workflow engine
+ * makes a defect of a store that does not answer, keeps it as the result of the run, and the deploy of that run is lost:
+ * a workflow's key is spent for ever. Keeping replies is left alone; whoever does that repeats it, or hands the shard over.
+ *
+ * Reading for delivery claims what it reads, for ten minutes. A read whose answer nobody heard has claimed messages that
+ * nobody delivers, and so has an owner before this one; the next read gives the claims of its shards back first. What is
+ * being delivered is not delivered twice.
+ */
+import type { PersistenceError } from "effect/cluster/ClusterError"
+import { MessageStorage } from "effect/cluster/MessageStorage"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedules from "./Schedules.ts"
+
+const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
+  effect: Effect.Effect<A, E | PersistenceError, R>
+) =>
+  effect.pipe(
+    Effect.tapError((error) =>
+      error._tag === "PersistenceError"
+        ? Effect.logWarning("the message store does not answer", error)
+        : Effect.void
+    ),
+    Effect.retry(Schedules.messagesAway)
+  )
+
+/** Reads that know whether claims were left behind: by a read that nobody heard, or by an owner before this one. */
+const readsOf = (storage: MessageStorage["Service"]) => {
+  let areClaimsLeft = false
+  /** Gives claims back; whoever calls it lets a failure be. */
+  const givingBack = <A, E>(reset: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.onExit(reset, (exit) =>
+      Effect.sync(() => {
+        areClaimsLeft ||= exit._tag === "Failure"
+      })
+    )
+  const resets: Pick<MessageStorage["Service"], "resetShards" | "resetRequests" | "resetAddresses"> = {
+    resetShards: (shardIds) => givingBack(storage.resetShards(shardIds)),
+    resetRequests: (requestIds) => givingBack(storage.resetRequests(requestIds)),
+    resetAddresses: (addresses) => givingBack(storage.resetAddresses(addresses))
+  }
+  const unprocessedMessages: MessageStorage["Service"]["unprocessedMessages"] = (shardIds, options) => {
+    const shards = [...shardIds]
+    return Effect.suspend(() => (areClaimsLeft ? storage.resetShards(shards) : Effect.void)).pipe(
+      Effect.andThen(Effect.suspend(() => storage.unprocessedMessages(shards, options))),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          areClaimsLeft = exit._tag === "Failure"
+        })
+      )
+    )
+  }
+  return { ...resets, unprocessedMessages }
+}
+
+/** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */
+export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.effect(
+  MessageStorage,
+  Effect.map(MessageStorage, (storage) =>
+    MessageStorage.of({
+      ...storage,
+      saveRequest: (message) => untilItAnswers(storage.saveRequest(message)),
+      saveEnvelope: (message) => untilItAnswers(storage.saveEnvelope(message)),
+      clearReplies: (requestId, options) => untilItAnswers(storage.clearReplies(requestId, options)),
+      clearAddress: (address) => untilItAnswers(storage.clearAddress(address)),
+      repliesForUnfiltered: (requestIds) => untilItAnswers(storage.repliesForUnfiltered(requestIds)),
+      requestIdForPrimaryKey: (options) => untilItAnswers(storage.requestIdForPrimaryKey(options)),
+      ...readsOf(storage),
+      unprocessedMessagesById: (ids) => untilItAnswers(storage.unprocessedMessagesById(ids))
+    })
+  )
+)

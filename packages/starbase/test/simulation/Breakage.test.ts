@@ -1,0 +1,86 @@
+/** The simulation can fail: what is broken here on purpose is noticed by an invariant within a few seeds. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { Journal } from "@starform/starbase/journal/Journal"
+import { Outbox, type OutboxRow } from "@starform/starbase/journal/Outbox"
+import type { Stores } from "./FaultyStore.ts"
+import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import { type Breakage, simulate } from "./Simulation.ts"
+
+/** Appends after whatever is there, whoever wrote it. */
+const withoutFence = (stores: Stores): Stores => {
+  const journal = Context.get(stores, Journal)
+  return Context.add(stores, Journal, {
+    ...journal,
+    append: (key, append) =>
+      Effect.flatMap(journal.read(key, 0, Number.MAX_SAFE_INTEGER), ({ length }) =>
+        journal.append(key, { ...append, after: length })
+      )
+  })
+}
+
+/** Says that it has written each 40th append, and has not. */
+const forgetful = (stores: Stores): Stores => {
+  const journal = Context.get(stores, Journal)
+  let appends = 0
+  return Context.add(stores, Journal, {
+    ...journal,
+    append: (key, append) =>
+      Effect.suspend(() => (++appends % 40 === 0 ? Effect.void : journal.append(key, append)))
+  })
+}
+
+/** Has each second change of what is desired done without anybody performing it. */
+const lossy = (stores: Stores): Stores => {
+  const outbox = Context.get(stores, Outbox)
+  let changes = 0
+  const isLost = ({ effect }: OutboxRow) =>
+    (effect as { readonly _tag: string })._tag === "PutDesired" && ++changes % 2 === 0
+  return Context.add(stores, Outbox, {
+    ...outbox,
+    due: (nowMs, limit) =>
+      Effect.flatMap(outbox.due(nowMs, limit), (found) => {
+        const lost = found.filter(isLost)
+        return Effect.as(
+          outbox.done(lost),
+          found.filter((row) => !lost.includes(row))
+        )
+      })
+  })
+}
+
+const seeds = 8
+
+/** The first seed in which an invariant is violated. */
+const noticed = (breakage: Breakage, wanted: string): number | undefined => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    if (simulate(seed, breakage).violations.some(({ invariant }) => invariant === wanted)) return seed
+  }
+  return undefined
+}
+
+/** Every runner is the only one that it sees. */
+const alone: NonNullable<Breakage["locksFor"]> = (process, store) =>
+  storage(new RunnerLocks(5_000), store, process)
+
+describe("An invariant notices", { timeout: 120_000 }, () => {
+  it("INV-ACT-3 runners that own the same shards over a journal without a fence", () => {
+    assert.isDefined(noticed({ stores: withoutFence, locksFor: alone }, "INV-ACT-3"))
+  })
+
+  it("INV-ACT-1 a journal that acknowledges an append and loses it", () => {
+    assert.isDefined(noticed({ stores: forgetful }, "INV-ACT-1"))
+  })
+
+  it("INV-ACT-6 a relay that forgets a row", () => {
+    assert.isDefined(noticed({ stores: lossy }, "INV-ACT-6"))
+  })
+})
+
+describe("The journal's fence", () => {
+  it("holds without exclusive locks", { timeout: 60_000 }, () => {
+    const broken = simulate(1, { locksFor: alone }).violations.map(({ invariant }) => invariant)
+    for (const invariant of ["INV-ACT-1", "INV-ACT-2", "INV-ACT-3"]) assert.notInclude(broken, invariant)
+  })
+})

@@ -1,0 +1,235 @@
+/** One run: a seed decides everything that happens, and the invariants judge what it leaves behind. */
+import type * as RunnerStorage from "effect/cluster/RunnerStorage"
+import * as Effect from "effect/Effect"
+import { isTerminal } from "@starform/domain/model/Deploy"
+import * as Evidence from "../invariants/Evidence.ts"
+import { violations, type Violation } from "../invariants/Invariants.ts"
+import type { Chance } from "./Chance.ts"
+import { hashOf } from "./Chance.ts"
+import { Deployment } from "./Deployment.ts"
+import { Database, makeStores, type Stores } from "./FaultyStore.ts"
+import type { BuilderFaults } from "./ModelBuilder.ts"
+import { ModelCluster } from "./ModelCluster.ts"
+import { during } from "./Quiet.ts"
+import { deadlineMs, hasPendingEffects, journalsOf, type Rest, restOf } from "./Rest.ts"
+import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import * as SharedMessages from "./SharedMessages.ts"
+import type { Store } from "./Store.ts"
+import { Storm } from "./Storm.ts"
+import { clusterOf, identityOf, type Tenant, Tenants, tokenHashOf } from "./Tenants.ts"
+import { Wire } from "./Wire.ts"
+import { type Process, type Step, World } from "./World.ts"
+
+/** As `ClusterRunner` sets it. */
+const lockExpiryMs = 5_000
+
+/** How long after the last fault everything should take to be at rest. */
+const restMs = 300_000
+
+/** Until the sum of all deadlines has passed for whatever was accepted last. */
+const deadlinesMs = deadlineMs + 60_000
+
+export interface Outcome {
+  readonly seed: number
+  readonly violations: ReadonlyArray<Violation | { readonly invariant: string; readonly what: string }>
+  readonly trace: ReadonlyArray<Step>
+  /** Equal for two runs in which the same happened. */
+  readonly traceHash: number
+  /** Deploys that were not over long after the faults were: their workflow was lost, and the watch ended them. */
+  readonly late: ReadonlyArray<string>
+  readonly tasks: number
+  readonly virtualMs: number
+}
+
+/** What a test breaks on purpose, to see that an invariant notices. */
+export interface Breakage {
+  readonly stores?: (stores: Stores, world: World) => Stores
+  readonly locksFor?: (process: Process, store: Store) => RunnerStorage.RunnerStorage["Service"]
+}
+
+const buildersOf = (chance: Chance, storm: Storm): BuilderFaults => ({
+  isAway: () => !storm.isOver && chance.is(0.05),
+  courseOf: () => {
+    const afterMs = chance.between(200, 8_000)
+    if (storm.isOver || chance.is(0.75)) return { kind: "succeeds", afterMs }
+    if (chance.is(0.6)) return { kind: "fails", afterMs }
+    return chance.is(0.5) ? { kind: "hangs" } : { kind: "succeeds", afterMs: chance.between(50_000, 70_000) }
+  }
+})
+
+const tenantsOf = (chance: Chance): ReadonlyArray<Tenant> => {
+  let apps = 0
+  return Array.from({ length: 2 + chance.below(2) }, (_, n) => ({
+    n,
+    apps: Array.from({ length: 1 + chance.below(2) }, () => identityOf(apps++, n, chance.below(2)))
+  }))
+}
+
+const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
+  const { chance } = world
+  const [outside, net] = [world.process("outside"), world.process("net")]
+  const storm = new Storm(world)
+  const store = { process: world.process("store"), road: storm.passage }
+  const latency = () => chance.between(0.1, 1)
+  const wire = new Wire(net, latency)
+  const stores = makeStores(store)
+  const tenants = tenantsOf(chance)
+  const names = new Map<string, string>([
+    ...tenants.flatMap(({ apps }) => apps.map(({ appId, serviceSlug }) => [appId, serviceSlug] as const)),
+    ...[0, 1].map((n) => [clusterOf(n), `cluster-${n}`] as const)
+  ])
+  const database = new Database(
+    store,
+    breakage.stores?.(stores, world) ?? stores,
+    ({ type, id }) => names.get(id) ?? `${type} ${id.slice(-3)}`
+  )
+  const messages = SharedMessages.makeDriver(store)
+  const locks = new RunnerLocks(lockExpiryMs)
+  const skews = world.chance.fork("clocks")
+  const deployment = new Deployment({
+    world,
+    outside,
+    net,
+    latency,
+    runners: 2 + chance.below(2),
+    builders: buildersOf(world.chance.fork("builders"), storm),
+    skewOf: () => (skews.is(0.2) ? skews.between(-3_000, 3_000) : 0),
+    shared: {
+      database,
+      wire,
+      messages,
+      locksFor: (process) => breakage.locksFor?.(process, store) ?? storage(locks, store, process)
+    }
+  })
+  const people = new Tenants(outside, deployment)
+  const pods = world.chance.fork("pods")
+  const clusters = [0, 1].map(
+    (n) =>
+      new ModelCluster({
+        clusterId: clusterOf(n),
+        name: `agent-${n}`,
+        tokenHash: tokenHashOf(n),
+        outside,
+        deployment,
+        faults: {
+          applyMs: () =>
+            storm.isOver || pods.is(0.9) ? pods.between(200, 6_000) : pods.between(6_000, 90_000),
+          isBad: ({ releaseId }) => hashOf(releaseId, world.seed) % 8 === 0,
+          reportOf: () =>
+            storm.isOver || pods.is(0.85) ? "sent" : pods.is(0.5) ? ("lost" as const) : ("doubled" as const),
+          waitMs: () => pods.pick([5_000, 15_000, 30_000])
+        }
+      })
+  )
+  deployment.places.forEach((place) => deployment.start(place))
+  const stormMs = chance.between(8_000, 30_000)
+  storm.begin({
+    process: outside,
+    deployment,
+    clusters,
+    wire,
+    lastsMs: stormMs,
+    everyMs: chance.between(1_500, 12_000)
+  })
+  const endOfDay = world.nowMs + stormMs + chance.between(-10_000, 5_000)
+  for (const n of [0, 1]) outside.fork(people.registerCluster(n))
+  for (const tenant of tenants) {
+    const settled = Effect.all(
+      [people.createWorkspace(tenant), ...tenant.apps.map((app) => people.createApp(app))],
+      {
+        discard: true
+      }
+    )
+    outside.fork(Effect.andThen(settled, people.day(tenant, endOfDay, chance.between(700, 5_000))))
+  }
+  world.runUntil(world.nowMs + stormMs)
+  const deadline = world.nowMs + restMs
+  let checkedAt = 0
+  const running = (appId: string) =>
+    clusters.map((cluster) => cluster.running(appId)).find((found) => found !== null) ?? null
+  const isOver = () => {
+    if (world.nowMs < endOfDay || people.open > 0 || world.nowMs - checkedAt < 1_000) return false
+    checkedAt = world.nowMs
+    return !hasPendingEffects(database) && restOf(database, running).isAtRest
+  }
+  world.runUntil(deadline, isOver)
+  let late: ReadonlyArray<string> = []
+  if (world.nowMs >= deadline) {
+    for (const what of SharedMessages.unanswered(messages)) world.note("messages", what)
+    late = restOf(database, running).pushes.flatMap(({ deployId, phase }) =>
+      isTerminal(phase) ? [] : [`${deployId} is ${phase}`]
+    )
+    for (const what of late) world.note("watch", `${what} long after the storm`)
+    if (late.length > 0 && isPatient) world.runUntil(deadline + deadlinesMs, isOver)
+  }
+  return judge(world, { database, people, clusters, late, isPatient, rest: restOf(database, running) })
+}
+
+const judge = (
+  world: World,
+  {
+    database,
+    people,
+    clusters,
+    late,
+    isPatient,
+    rest
+  }: {
+    readonly database: Database
+    readonly people: Tenants
+    readonly clusters: ReadonlyArray<ModelCluster>
+    readonly late: ReadonlyArray<string>
+    readonly isPatient: boolean
+    readonly rest: Rest
+  }
+): Outcome => {
+  const isAtRest = isPatient || late.length === 0
+  const evidence: Evidence.Evidence = {
+    ...Evidence.nothing,
+    atMs: world.nowMs,
+    acknowledged: people.acknowledged,
+    journals: journalsOf(database),
+    requests: database.keptRequests(),
+    steps: database.steps,
+    revisions: clusters.flatMap(({ told }) => told),
+    pushes: rest.pushes,
+    rest: isAtRest ? rest.apps : []
+  }
+  const problems = [
+    ...people.problems,
+    ...clusters.flatMap(({ problems }) => problems),
+    ...(isAtRest && hasPendingEffects(database) ? ["effects are still due at rest"] : []),
+    ...(people.open > 0 ? [`${people.open} commands have no answer at rest`] : []),
+    ...rest.pushes.flatMap(({ deployId, phase }) =>
+      isTerminal(phase) || !isAtRest ? [] : [`${deployId} is ${phase} at rest`]
+    )
+  ]
+  return {
+    seed: world.seed,
+    violations: [...violations(evidence), ...problems.map((what) => ({ invariant: "SIM", what }))],
+    trace: world.trace,
+    traceHash: world.traceHash,
+    late,
+    tasks: world.tasksRun,
+    virtualMs: world.nowMs - world.startMs
+  }
+}
+
+/**
+ * @param isPatient whether a run with a late deploy goes on until the watch has ended it: half an hour of virtual time,
+ * and many seconds of real time
+ */
+export const simulate = (seed: number, breakage: Breakage = {}, isPatient = true): Outcome => {
+  const world = new World(seed)
+  return during(world, () => run(world, breakage, isPatient))
+}
+
+/** What a person reads of a run that failed. */
+export const tell = ({ seed, trace, violations }: Outcome): string =>
+  [
+    ...trace.map(
+      ({ atMs, who, what }) => `${(atMs / 1_000).toFixed(3).padStart(9)}  ${who.padEnd(8)} ${what}`
+    ),
+    ...violations.map(({ invariant, what }) => `${invariant}: ${what}`),
+    `seed ${seed} failed; again: npm run sim -- --seeds 1 --from ${seed}`
+  ].join("\n")

@@ -45,6 +45,13 @@ const timers = {
   entityRegistrationTimeout: Duration.days(1)
 }
 
+/**
+ * Of each group. A runner that leaves gives its locks back one by one, two statements each within one second: the library's
+ * 300 took longer than that on a busy machine, and the hand-over ended in repeats. More runners than this per group idle.
+ * Part of where entities and stored messages are: a change of it loses the messages that wait.
+ */
+export const shardsPerGroup = 64
+
 /** How a runner with these settings shares the work; its address is told beside them. */
 export const shardingOf = (settings: StarbaseSettings) => ({
   ...timers,
@@ -54,6 +61,7 @@ export const shardingOf = (settings: StarbaseSettings) => ({
   entityMailboxCapacity: settings.entityRequestsMax,
   maxResidentEntities: settings.entitiesMax,
   simulateRemoteSerialization: false,
+  shardsPerGroup,
   availableShardGroups: [...shardGroups],
   assignedShardGroups: [...groupsOf[settings.role]]
 })

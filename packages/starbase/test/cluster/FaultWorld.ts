@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Hash, HashRing, Layer, Redacted, Schedule } from "effect"
 import { RunnerAddress } from "effect/cluster"
+import { shardsPerGroup } from "@starform/starbase/ClusterRunner"
 import { violations } from "../invariants/Invariants.ts"
 import { freePort } from "../harness/FreePort.ts"
 import { freshDatabase } from "../Postgres.ts"
@@ -29,8 +30,6 @@ interface Faults {
 }
 
 export class FaultWorld extends Context.Service<FaultWorld, Faults>()("FaultWorld") {}
-
-const shardsPerGroup = 300
 
 /** Every entity is owned by somebody, and everybody owns some. */
 const settled = ({ victim, others }: Faults) =>

@@ -1,7 +1,6 @@
 /** This process as a runner of the cluster: membership and shard locks in the same Postgres, timers for failover in seconds. */
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
-import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SocketRunner from "effect/cluster/SocketRunner"
@@ -15,9 +14,9 @@ import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as PatientMessages from "./PatientMessages.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
+import * as RunnerPings from "./runners/RunnerPings.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
-import * as Schedules from "./Schedules.ts"
 import { type Role, StarbaseConfig, type StarbaseSettings } from "./StarbaseConfig.ts"
 
 /** Shards of entities and workflows, and of builds: a rollback never waits for a builder. The same on every runner. */
@@ -66,22 +65,6 @@ export const shardingOf = (settings: StarbaseSettings) => ({
   assignedShardGroups: [...groupsOf[settings.role]]
 })
 
-/** One ping of a runner. Nobody listening is known at once; a runner that is busy is given longer. */
-const pingMax = Duration.seconds(2)
-
-/** A runner that does not answer three pings in a row is away: known 0.5 s after its port closed, 6.5 s after it froze. */
-export const health = Layer.effect(
-  RunnerHealth.RunnerHealth,
-  Effect.map(Runners.Runners, (runners) =>
-    RunnerHealth.RunnerHealth.of({
-      isAlive: (address) =>
-        runners
-          .ping(address)
-          .pipe(Effect.timeout(pingMax), Effect.retry(Schedules.runnerPings), Effect.isSuccess)
-    })
-  )
-)
-
 /**
  * Needs Postgres; its own tables create themselves.
  *
@@ -96,7 +79,7 @@ export const layer = Layer.unwrap(
     const client = RunnerTransport.layerClient(masterKey)
     return SocketRunner.layer.pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
-      Layer.provide(health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
+      Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
       Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
       Layer.provideMerge(

@@ -1,12 +1,14 @@
 /**
  * Work that arrives while a group is in flight becomes the next group. Nothing waits for a timer: whoever comes alone
- * goes alone. Knows neither journal nor database; appends and loads share it.
+ * goes alone. A group that does not end in time is given up, its outcome unknown. Knows neither journal nor database; appends and loads share it.
  *
  * Not `RequestResolver`: its batches are bounded in neither number nor length of the queue, and a caller that goes
  * away takes its request with it.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { GroupBounds } from "./JournalSettings.ts"
 
@@ -22,10 +24,12 @@ export interface GatheringOptions<In, A, E> {
   readonly bytesOf: (input: In) => number
   /** Two members with a claim in common are never in flight at once, so they go in the order of their arrival. */
   readonly claimsOf: (input: In) => ReadonlyArray<string>
-  /** One exit for each member, in order. Runs uninterruptibly: a group that has begun ends. */
+  /** One exit for each member, in order. Nothing interrupts it; past the deadline nobody waits for it. */
   readonly perform: (group: ReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<A, E>>>
   /** What a member is answered for which there is no room. */
   readonly overfull: () => E
+  /** What each member is answered when its group has not ended in time: the outcome is unknown, and may still come. */
+  readonly overdue: () => E
 }
 
 /**
@@ -35,7 +39,7 @@ export interface GatheringOptions<In, A, E> {
 export const make = Effect.fnUntraced(function* <In, A, E>(
   options: GatheringOptions<In, A, E>
 ): Effect.fn.Return<(input: In) => Effect.Effect<A, E>, never, Scope.Scope> {
-  const { bounds, bytesOf, claimsOf, perform, overfull } = options
+  const { bounds, bytesOf, claimsOf, perform, overfull, overdue } = options
   const idle: Array<() => void> = []
   const claimed = new Set<string>()
   let waiting: Array<Member<In, A, E>> = []
@@ -105,6 +109,16 @@ export const make = Effect.fnUntraced(function* <In, A, E>(
     })
   }
 
+  /**
+   * What has not ended at the deadline is left to itself: a statement on a connection that went silent can neither be
+   * heard nor taken back, and must not hold the place of those that come after it.
+   */
+  const inTime = Effect.fnUntraced(function* <B>(performed: Effect.Effect<B>) {
+    const fiber = yield* Effect.forkDetach(performed, { startImmediately: true })
+    const exit = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), bounds.deadline)
+    return Option.getOrUndefined(exit)
+  })
+
   const arrival = Effect.callback<void>((resume) => {
     const go = () => resume(Effect.void)
     idle.push(go)
@@ -118,11 +132,18 @@ export const make = Effect.fnUntraced(function* <In, A, E>(
   const group = Effect.suspend(() => {
     const members = take()
     if (members.length === 0) return Effect.void
-    return perform(members.map(({ input }) => input)).pipe(
-      Effect.exit,
-      Effect.flatMap((exit) =>
-        settle(members, Exit.isSuccess(exit) ? exit.value : members.map(() => Exit.failCause(exit.cause)))
-      )
+    return inTime(perform(members.map(({ input }) => input))).pipe(
+      Effect.flatMap((exit) => {
+        if (exit === undefined)
+          return settle(
+            members,
+            members.map(() => Exit.fail(overdue()))
+          )
+        return settle(
+          members,
+          Exit.isSuccess(exit) ? exit.value : members.map(() => Exit.failCause(exit.cause))
+        )
+      })
     )
   }).pipe(Effect.uninterruptible)
 

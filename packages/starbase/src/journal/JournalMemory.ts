@@ -121,6 +121,8 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
     bytesOf: ({ json }: Written) => json.length,
     claimsOf: () => [],
     perform: (group) => Effect.sync(() => group.map(write)),
+    overdue: (): Journal.AppendError =>
+      new Journal.JournalUnavailable({ operation: "append", cause: "no answer in time" }),
     overfull: (): Journal.AppendError =>
       new Journal.JournalOverloaded({ operation: "append", retryAfterSeconds: settings.retryAfterSeconds })
   })

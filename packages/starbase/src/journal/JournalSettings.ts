@@ -1,4 +1,6 @@
-/** Bounds on what the journal does at once. They are of one process; none is a wait. */
+/** Bounds on what the journal does at once. They are of one process. */
+
+import * as Duration from "effect/Duration"
 
 /** Of one kind of work that is done in groups. */
 export interface GroupBounds {
@@ -10,6 +12,8 @@ export interface GroupBounds {
   readonly groupsMax: number
   /** Members that are answered without letting anything else run. */
   readonly answersAtOnce: number
+  /** From a group's departure until its outcome counts as unknown; longer than a rebuild holds its lock, shorter than an ask. */
+  readonly deadline: Duration.Duration
   /** Members that wait for a group; one more is refused as `JournalOverloaded`. */
   readonly waitingMax: number
   /** Bytes of what waits, as JSON. */
@@ -32,6 +36,7 @@ export const defaults: JournalSettings = {
     bytesMax: mebibyte,
     groupsMax: 2,
     answersAtOnce: 16,
+    deadline: Duration.seconds(12),
     waitingMax: 4_096,
     waitingBytesMax: 64 * mebibyte
   },
@@ -40,6 +45,7 @@ export const defaults: JournalSettings = {
     bytesMax: mebibyte,
     groupsMax: 2,
     answersAtOnce: 16,
+    deadline: Duration.seconds(12),
     waitingMax: 16_384,
     waitingBytesMax: 64 * mebibyte
   },

@@ -10,7 +10,7 @@ import { appOf } from "./Tenants.ts"
 
 const timeout = 120_000
 
-it.layer(layer, { timeout, excludeTestServices: true })("Several doors", (it) => {
+it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Several doors", (it) => {
   it.effect(
     "take the same requests at once, and again in another order: each has one effect and one answer",
     () =>

@@ -51,22 +51,26 @@ const settled = ({ victim, others }: Faults) =>
     Effect.asVoid
   )
 
-/**
- * The same ports, so that the first is not the one of the runner that checks on the others. Cut off, that one would call
- * the others away and keep what nobody reaches: docs/failure-modes/starbase.md has it as open.
- */
-const checkerSecond = (ports: readonly [number, number, number]): readonly [number, number, number] => {
+/** Whether the victim is the runner that checks on the others, a singleton, or one of those that are checked on. */
+export type Victim = "checks" | "is checked"
+
+/** The same ports, the victim's first. */
+const victimFirst = (
+  ports: readonly [number, number, number],
+  wanted: Victim
+): readonly [number, number, number] => {
   const ring = HashRing.make<RunnerAddress.RunnerAddress>()
   for (const port of ports) HashRing.add(ring, RunnerAddress.make("127.0.0.1", port), { weight: 1 })
   const shard = Math.abs(Hash.string("effect/cluster/Sharding/RunnerHealth") % shardsPerGroup)
-  const checker = HashRing.getShards(ring, shardsPerGroup)?.[shard]
-  const [first, second, third] = ports
-  return checker?.port === first ? [second, first, third] : ports
+  const checker = HashRing.getShards(ring, shardsPerGroup)?.[shard]?.port
+  const isWanted = (port: number) => (port === checker) === (wanted === "checks")
+  const [first, second, third] = [...ports].sort((a, b) => Number(isWanted(b)) - Number(isWanted(a)))
+  return [first!, second!, third!]
 }
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (wanted: Victim) {
   const databaseUrl = yield* freshDatabase
-  const [ofVictim, ...ofOthers] = checkerSecond([yield* freePort, yield* freePort, yield* freePort])
+  const [ofVictim, ...ofOthers] = victimFirst([yield* freePort, yield* freePort, yield* freePort], wanted)
   const masterKey = randomBytes(32).toString("base64")
   const url = new URL(Redacted.value(databaseUrl))
   const toPostgres = yield* FaultWire.make(Number(url.port))
@@ -93,7 +97,7 @@ const make = Effect.gen(function* () {
   return FaultWorld.of({ databaseUrl, victim, others, toPostgres, toVictim, fromVictim })
 })
 
-export const layer = Layer.effect(FaultWorld, make)
+export const layer = (victim: Victim) => Layer.effect(FaultWorld, make(victim))
 
 const mendEverything = ({ toPostgres, toVictim, fromVictim }: Faults) =>
   Effect.forEach([toPostgres, toVictim, ...fromVictim], ({ mend }) => mend, { discard: true })

@@ -12,7 +12,7 @@ const control = (what: "stop" | "start") =>
     if (!answer.ok) throw new Error(await answer.text())
   })
 
-it.layer(layer, { timeout, excludeTestServices: true })("Postgres", (it) => {
+it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Postgres", (it) => {
   it.effect(
     "crashes and starts again: every runner lives on",
     () => underLoad(() => Effect.andThen(control("stop"), control("start"))),

@@ -24,7 +24,7 @@ const underLoadWithClock = (clockAheadMs: number) =>
     })
   )
 
-it.layer(layer, { timeout, excludeTestServices: true })("A runner", (it) => {
+it.layer(layer("is checked"), { timeout, excludeTestServices: true })("A runner", (it) => {
   it.effect(
     "is killed",
     () =>

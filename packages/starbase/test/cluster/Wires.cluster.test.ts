@@ -11,8 +11,25 @@ const everyWire = (
   fault: (wire: FaultWire) => Effect.Effect<void>
 ): Effect.Effect<void> => Effect.forEach([toVictim, ...fromVictim], fault, { discard: true })
 
-it.layer(layer, { timeout, excludeTestServices: true })("Between runners", (it) => {
-  it.effect(
+it.layer(layer("checks"), { timeout, excludeTestServices: true })(
+  "The runner that checks on the others",
+  (it) => {
+    it.effect(
+      "reaches none of them, and is reached by none",
+      () =>
+        underLoad((world) =>
+          Effect.gen(function* () {
+            yield* everyWire(world, ({ cut }) => cut)
+            yield* world.load.progress(2)
+          })
+        ),
+      timeout
+    )
+  }
+)
+
+it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Between runners", (it) => {
+  it.effect.runIf(isFull)(
     "nothing passes, in neither direction",
     () =>
       underLoad((world) =>

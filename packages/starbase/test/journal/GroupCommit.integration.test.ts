@@ -1,10 +1,12 @@
 /** What groups of appends are on a real server: one transaction, also between two processes, and when its end is lost. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Redacted, Result } from "effect"
+import { Context, Duration, Effect, Layer, Option, Redacted, Result } from "effect"
 import { type Append, type EntityKey, Journal } from "@starform/starbase/journal/Journal"
 import * as JournalPostgres from "@starform/starbase/journal/JournalPostgres"
 import * as JournalSchema from "@starform/starbase/journal/JournalSchema"
+import { defaults, type JournalSettings } from "@starform/starbase/journal/JournalSettings"
+import * as FaultWire from "../cluster/FaultWire.ts"
 import { cutWire } from "../entities/CutWire.ts"
 import { freshDatabase } from "../Postgres.ts"
 
@@ -27,10 +29,12 @@ const append = (fields: Partial<Append> = {}): Append => ({
 })
 
 /** A journal of a process of its own. */
-const journalAt = (url: Redacted.Redacted<string>) =>
+const journalAt = (url: Redacted.Redacted<string>, settings: JournalSettings = defaults) =>
   Effect.map(
     Layer.build(
-      Layer.fresh(JournalPostgres.layer).pipe(Layer.provideMerge(PgClient.layer({ url, maxConnections: 4 })))
+      Layer.fresh(JournalPostgres.layerWith(settings)).pipe(
+        Layer.provideMerge(PgClient.layer({ url, maxConnections: 4 }))
+      )
     ),
     (context) => ({ journal: Context.get(context, Journal), sql: Context.get(context, PgClient.PgClient) })
   )
@@ -78,6 +82,40 @@ it.live("INV-JRN-4 a group whose COMMIT was lost is unknown for every member, an
     const again = yield* tagsOf(journal, all)
     assert.sameMembers([...new Set(again)], ["AlreadyAnswered"])
   }).pipe(Effect.scoped)
+)
+
+it.live(
+  "INV-JRN-11 a silent connection holds no group beyond its deadline, and a repeat settles what it held",
+  () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const wire = yield* FaultWire.make(Number(new URL(Redacted.value(url)).port))
+      const through = new URL(Redacted.value(url))
+      through.port = String(wire.port)
+      const bounds = { ...defaults.appends, deadline: Duration.millis(300) }
+      const settings = {
+        ...defaults,
+        appends: bounds,
+        loads: { ...defaults.loads, deadline: bounds.deadline }
+      }
+      const { journal } = yield* journalAt(Redacted.make(through.href), settings)
+      const one = [entity(), append()] as const
+      assert.deepStrictEqual(yield* tagsOf(journal, [one]), ["written"])
+      yield* wire.stall()
+      // More groups than there are places for, one after the other.
+      const all = Array.from({ length: 6 }, () => [entity(), append()] as const)
+      for (const late of all) assert.deepStrictEqual(yield* tagsOf(journal, [late]), ["JournalUnavailable"])
+      assert.strictEqual((yield* Effect.flip(journal.load(one[0])))._tag, "JournalUnavailable")
+      yield* wire.mend
+      for (const late of all) {
+        const settled = yield* Effect.repeat(tagsOf(journal, [late]), {
+          until: ([tag]) => tag !== "JournalUnavailable",
+          times: 50
+        })
+        assert.include(["written", "AlreadyAnswered"], settled[0])
+        assert.strictEqual((yield* journal.load(late[0])).events.length, 1)
+      }
+    }).pipe(Effect.scoped)
 )
 
 it.live(

@@ -21,6 +21,7 @@ import * as Entities from "@starform/starbase/Entities"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import * as EffectPerformer from "@starform/starbase/outbox/EffectPerformer"
 import * as OutboxRelay from "@starform/starbase/outbox/OutboxRelay"
+import * as RunnerPings from "@starform/starbase/runners/RunnerPings"
 import * as PatientMessages from "@starform/starbase/PatientMessages"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
@@ -64,7 +65,7 @@ const transport = (wire: Wire, process: Process, port: number) =>
 
 const cluster = ({ database, locksFor, messages, wire }: Shared, process: Process, port: number) => {
   const client = transport(wire, process, port)
-  const health = ClusterRunner.health.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
+  const health = RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
   return SocketRunner.layer.pipe(
     Layer.provide([wire.layerServer(process, host, port), client]),
     Layer.provide(health),

@@ -1,5 +1,6 @@
 /** Appends of many entities in one transaction, never with one fate (INV-JRN-9, INV-JRN-10). */
 import type * as PgClient from "@effect/sql-pg/PgClient"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SqlError } from "effect/sql/SqlError"
@@ -87,6 +88,7 @@ export const make = Effect.fnUntraced(function* (sql: PgClient.PgClient, setting
     bytesOf: ({ bytes }: Entry) => bytes,
     claimsOf,
     perform: makeCommit(sql),
+    overdue: () => unavailable(`no answer within ${Duration.format(settings.appends.deadline)}`),
     overfull: () =>
       new Journal.JournalOverloaded({ operation: "append", retryAfterSeconds: settings.retryAfterSeconds })
   })

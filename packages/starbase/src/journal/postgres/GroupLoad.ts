@@ -1,6 +1,7 @@
 /** What entities wake up from: newest snapshot and the events after it, of many entities in one round trip. */
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -89,6 +90,11 @@ export const make = (
     bytesOf: ({ type, id }: Journal.EntityKey) => type.length + id.length,
     claimsOf: () => [],
     perform: makeRead(sql),
+    overdue: (): LoadError =>
+      new Journal.JournalUnavailable({
+        operation: "load",
+        cause: `no answer within ${Duration.format(settings.loads.deadline)}`
+      }),
     overfull: (): LoadError =>
       new Journal.JournalOverloaded({ operation: "load", retryAfterSeconds: settings.retryAfterSeconds })
   })

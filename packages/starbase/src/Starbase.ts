@@ -58,9 +58,12 @@ import * as DeployRelease from "./workflows/DeployRelease.ts"
 import * as DeployRunner from "./workflows/DeployRunner.ts"
 import * as DeployWatch from "./workflows/DeployWatch.ts"
 
+/** A connection on which nothing is said is asked for a sign of life by the kernel after this long. */
+const keepAlive = Duration.seconds(10)
+
 const database = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ databaseUrl, databaseConnectionsMax }) =>
-    PgClient.layer({ url: databaseUrl, maxConnections: databaseConnectionsMax })
+    PgClient.layer({ url: databaseUrl, maxConnections: databaseConnectionsMax, keepAlive })
   )
 )
 

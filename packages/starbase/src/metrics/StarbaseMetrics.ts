@@ -74,6 +74,10 @@ export const measured =
 export const journalAppends = family<{ outcome: string }, number, unknown>(
   counter("starbase_journal_appends_total", "Appends to the journal")
 )
+export const journalGroupMembers = Metric.histogram("starbase_journal_group_members", {
+  description: "Appends of one transaction",
+  boundaries: [1, 2, 4, 8, 16, 32, 64, 128]
+})
 export const journalAppendSeconds = Metric.histogram("starbase_journal_append_duration_seconds", {
   description: "From an append's hand-over to its end, the wait for others included",
   boundaries: shortSeconds
@@ -169,6 +173,7 @@ export const exposed: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["starbase_command_duration_seconds", ["entity"]],
   ["starbase_journal_appends_total", ["outcome"]],
   ["starbase_journal_append_duration_seconds", []],
+  ["starbase_journal_group_members", []],
   ["starbase_journal_appends_in_hand", []],
   ["starbase_outbox_rows", []],
   ["starbase_outbox_oldest_age_seconds", []],

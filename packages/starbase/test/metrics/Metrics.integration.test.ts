@@ -2,6 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { shardsPerGroup } from "@starform/starbase/ClusterRunner"
 import { exposed } from "@starform/starbase/metrics/StarbaseMetrics"
 import { hash } from "@starform/starbase/security/Token"
 import * as ApiWorld from "../harness/ApiWorld.ts"
@@ -89,7 +90,7 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("M
       assert.isAbove(valueOf("starbase_pulls_total", { answer: "delta" }) ?? 0, 0)
       assert.isAbove(valueOf("starbase_journal_append_duration_seconds_count") ?? 0, 5)
       assert.isAbove(valueOf("effect_cluster_entities", { type: "App" }) ?? 0, 0)
-      assert.strictEqual(valueOf("starbase_shards_owned", { group: "builds" }), 300)
+      assert.strictEqual(valueOf("starbase_shards_owned", { group: "builds" }), shardsPerGroup)
       assert.strictEqual(valueOf("starbase_postgres_up"), 1)
       assert.isAbove(valueOf("process_resident_memory_bytes") ?? 0, 1e7)
       assert.isAtLeast(valueOf("starbase_requests_in_hand") ?? 0, 1)

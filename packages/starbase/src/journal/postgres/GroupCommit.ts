@@ -3,7 +3,9 @@ import type * as PgClient from "@effect/sql-pg/PgClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
 import type { SqlError } from "effect/sql/SqlError"
+import { journalGroupMembers } from "../../metrics/StarbaseMetrics.ts"
 import * as Gathering from "../Gathering.ts"
 import * as Journal from "../Journal.ts"
 import type { JournalSettings } from "../JournalSettings.ts"
@@ -83,13 +85,15 @@ const claimsOf = ({ key, append }: Entry): ReadonlyArray<string> => {
 }
 
 export const make = Effect.fnUntraced(function* (sql: PgClient.PgClient, settings: JournalSettings) {
+  const commit = makeCommit(sql)
   const handOver = yield* Gathering.make({
     bounds: settings.appends,
     bytesOf: ({ bytes }: Entry) => bytes,
     claimsOf,
-    perform: makeCommit(sql),
-    overdue: () => unavailable(`no answer within ${Duration.format(settings.appends.deadline)}`),
-    overfull: () =>
+    perform: (group) => Effect.andThen(Metric.update(journalGroupMembers, group.length), commit(group)),
+    overdue: (): Journal.AppendError =>
+      unavailable(`no answer within ${Duration.format(settings.appends.deadline)}`),
+    overfull: (): Journal.AppendError =>
       new Journal.JournalOverloaded({ operation: "append", retryAfterSeconds: settings.retryAfterSeconds })
   })
   return (key: Journal.EntityKey, append: Journal.Append): Effect.Effect<void, Journal.AppendError> =>

@@ -1,4 +1,7 @@
-/** What of the caller's environment the platform takes over: nothing but where programs are and how the network is reached. */
+/**
+ * What of the caller's environment the platform takes over: nothing but where programs are, how the network is reached, and who
+ * receives traces.
+ */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 
@@ -20,6 +23,8 @@ export interface HostEnvironment {
   readonly path: string
   /** Seen by tenants' builds. */
   readonly stepEnvironment: Readonly<Record<string, string>>
+  /** Base URL of an OpenTelemetry receiver, by OpenTelemetry's own name for it; empty for no traces. */
+  readonly otlpUrl: string
 }
 
 export const read = Effect.gen(function* () {
@@ -29,5 +34,6 @@ export const read = Effect.gen(function* () {
     const value = yield* Config.String(key).pipe(Config.withDefault(""))
     if (value !== "") stepEnvironment[key] = value
   }
-  return { path, stepEnvironment } satisfies HostEnvironment
+  const otlpUrl = yield* Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(Config.withDefault(""))
+  return { path, stepEnvironment, otlpUrl } satisfies HostEnvironment
 })

@@ -27,6 +27,8 @@ export interface Platform {
   readonly stepEnvironment: Readonly<Record<string, string>>
   /** Of the caller; where git is found. */
   readonly path: string
+  /** Of the caller; who receives traces, empty for nobody. */
+  readonly otlpUrl: string
 }
 
 const sha256 = (token: Redacted.Redacted<string>): string =>
@@ -99,6 +101,7 @@ export const starbase = Effect.fnUntraced(function* (
       STARBASE_APP_DOMAIN: ".localhost",
       STARBASE_COMMAND_LINE: calls(platform.checkout, state).anywhere,
       STARBASE_TOKEN_ADVICE: `A valid one is in the remote that \`npm start\` prints, and in ${basename(state.directory)}/cli.json.`,
+      ...(platform.otlpUrl === "" ? {} : { STARBASE_OTLP_URL: platform.otlpUrl }),
       LAUNCHPAD_WORK_DIRECTORY: programs.workDirectory,
       LAUNCHPAD_SEARCH_PATH: programs.searchPath.join(":"),
       LAUNCHPAD_STEP_ENVIRONMENT: encodeStepEnvironment(platform.stepEnvironment)
@@ -128,7 +131,8 @@ export const shuttle = Effect.fnUntraced(function* (platform: Platform) {
       STARFORM_DATA_DIRECTORY: state.shuttle,
       STARFORM_STATE_KEY_FILE: join(secrets.directory, "shuttle-state-key"),
       STARFORM_KUBECONFIG: state.kubeconfig,
-      STARFORM_METRICS_ADDR: `127.0.0.1:${ports.shuttle}`
+      STARFORM_METRICS_ADDR: `127.0.0.1:${ports.shuttle}`,
+      ...(platform.otlpUrl === "" ? {} : { STARFORM_OTLP_URL: platform.otlpUrl })
     }
   }
   return spec

@@ -1,0 +1,243 @@
+/**
+ * `npm run bench pulls`: agents that pull desired state from one Starbase. The 30 s fall-back at a rate, against a bare
+ * HTTP server of the same library; parked pulls, a new revision to one of them, and all agents coming back at once; then one
+ * tenant's burst of pushes beside the others.
+ */
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { main, type Program, start } from "./program.ts"
+import { programFile, progress, record, words } from "./report.ts"
+import { percentile, table } from "./statistics.ts"
+
+const { clusters, connections, rate, seconds, stepSeconds, parked, changes, burstSeconds, burstPairs } =
+  words({
+    clusters: 10_000,
+    connections: 1_000,
+    rate: 3_334,
+    seconds: 15,
+    stepSeconds: 4,
+    parked: 10_000,
+    changes: 200,
+    burstSeconds: 10,
+    burstPairs: 5
+  })
+
+const p99TargetMs = 50
+const ratioTarget = 0.6
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+
+const rssMiB = (program: Program): number => {
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${program.pid}/status`, "utf8"))?.[1]
+  return Math.round(Number(kilobytes) / 1024)
+}
+
+interface LoopResult {
+  readonly asked: number
+  readonly answered: number
+  readonly statuses: Readonly<Record<string, number>>
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+  readonly perSecond: number
+  readonly cpuShare: number
+}
+
+interface Server {
+  readonly program: Program
+  readonly port: number
+  readonly etag: string
+}
+
+const load = (agents: Program, { port, etag }: Server, perSecond: number, forSeconds: number) =>
+  agents.ask<LoopResult>("openLoop", { port, clusters, connections, perSecond, seconds: forSeconds, etag })
+
+const isGood = ({ asked, answered, statuses, p99Ms }: LoopResult) =>
+  answered === asked && statuses["304"] === asked && p99Ms <= p99TargetMs
+
+/** The highest rate that holds: grows by a quarter until it fails, then halves the gap twice. */
+const highestRate = async (agents: Program, server: Server, from: number): Promise<number> => {
+  let good = 0
+  let bad = Number.POSITIVE_INFINITY
+  let next = from
+  for (let step = 0; step < 12; step++) {
+    const result = await load(agents, server, next, stepSeconds)
+    progress(
+      `  ${Math.round(next)}/s: p99 ${result.p99Ms.toFixed(1)} ms, generator ${Math.round(result.cpuShare * 100)} % of a core`
+    )
+    if (isGood(result)) good = next
+    else bad = next
+    if (bad / good < 1.07) break
+    next = bad === Number.POSITIVE_INFINITY ? good * 1.25 : good === 0 ? next / 2 : (good + bad) / 2
+    await sleep(500)
+  }
+  return good
+}
+
+const settledAfter = async (agents: Program, from: number): Promise<number> => {
+  while (true) {
+    const { settled, nowMs } = await agents.ask<{ settled: number; nowMs: number }>("settled")
+    if (settled >= parked) return nowMs - from
+    if (nowMs - from > 60_000) return Number.POSITIVE_INFINITY
+    await sleep(20)
+  }
+}
+
+const wallclock = () => performance.timeOrigin + performance.now()
+
+/** Parked pulls: what they weigh, how fast a revision reaches one, and all of them at once. */
+const parkedPulls = async (agents: Program, server: Server) => {
+  const before = rssMiB(server.program)
+  await agents.ask("park", { port: server.port, clusters: parked, etag: server.etag })
+  const firstMs = await settledAfter(agents, wallclock())
+  const during = rssMiB(server.program)
+  progress(`${parked} pulls parked after ${(firstMs / 1000).toFixed(1)} s: ${before} → ${during} MiB`)
+  await agents.ask("arrivals")
+  const chosen = Array.from({ length: changes }, (_, n) => (n * 7_919) % parked)
+  const asked = await server.program.ask<
+    ReadonlyArray<{ cluster: number; askedMs: number; acknowledgedMs: number }>
+  >("revise", { clusters: chosen, ordinal: 2, spacingMs: 20 })
+  await sleep(500)
+  const arrivals = new Map(await agents.ask<ReadonlyArray<readonly [number, number]>>("arrivals"))
+  const fromAcknowledged = asked.map(
+    ({ cluster, acknowledgedMs }) => (arrivals.get(cluster) ?? Infinity) - acknowledgedMs
+  )
+  const fromAsked = asked.map(({ cluster, askedMs }) => (arrivals.get(cluster) ?? Infinity) - askedMs)
+  progress(
+    `a new revision arrives ${percentile(fromAcknowledged, 0.99).toFixed(1)} ms (p99) after its acknowledgement`
+  )
+  const stormFrom = wallclock()
+  await agents.ask("park", { port: server.port, clusters: parked, etag: server.etag })
+  const stormMs = await settledAfter(agents, stormFrom)
+  const { outcomes } = await agents.ask<{ outcomes: Readonly<Record<string, number>> }>("settled")
+  progress(
+    `all come back at once: drained after ${(stormMs / 1000).toFixed(1)} s, ${JSON.stringify(outcomes)}`
+  )
+  await agents.ask("dismiss")
+  return {
+    parked,
+    rssMiB: { before, during },
+    revisionToAnswerMs: {
+      afterAcknowledgement: {
+        p50: percentile(fromAcknowledged, 0.5),
+        p99: percentile(fromAcknowledged, 0.99)
+      },
+      fromCommand: { p50: percentile(fromAsked, 0.5), p99: percentile(fromAsked, 0.99) }
+    },
+    storm: { drainedMs: stormMs, outcomes }
+  }
+}
+
+interface Pushed {
+  readonly latencies: ReadonlyArray<ReadonlyArray<number>>
+  readonly refused: ReadonlyArray<number>
+}
+
+/** Pushes of ten tenants; in every second run the first one pushes ten times as much as it does in the other. */
+const burst = async ({ program }: Server) => {
+  const tenants = 10
+  const quietRate = 4
+  await program.ask("createTenants", { tenants })
+  const others = async (first: number) => {
+    const perSecond = Array.from({ length: tenants }, (_, n) => (n === 0 ? first : quietRate))
+    const { latencies, refused } = await program.ask<Pushed>("push", { perSecond, seconds: burstSeconds })
+    return {
+      p99: percentile(latencies.slice(1).flat(), 0.99),
+      refused: refused.slice(1).reduce((a, b) => a + b, 0)
+    }
+  }
+  await others(quietRate)
+  const ratios: Array<number> = []
+  for (let pair = 1; pair <= burstPairs; pair++) {
+    const quiet = await others(quietRate)
+    const loud = await others(10 * quietRate)
+    ratios.push(loud.p99 / quiet.p99)
+    progress(
+      `burst ${pair} of ${burstPairs}: others' p99 ${quiet.p99.toFixed(1)} → ${loud.p99.toFixed(1)} ms, refused ${loud.refused}`
+    )
+  }
+  return {
+    tenants,
+    pushesPerSecond: quietRate,
+    times: 10,
+    seconds: burstSeconds,
+    ratios,
+    median: percentile(ratios, 0.5)
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "starform-pulls-"))
+await main(async () => {
+  progress("Starting PostgreSQL, Starbase, a bare HTTP server and the agents")
+  const postgres = await start(programFile("infra/launchpad/bench/Postgres.process.ts"))
+  const [port, barePort] = [await freePort(), await freePort()]
+  const program = await start(programFile("packages/starbase/bench/Starbase.process.ts"), [
+    await postgres.ask<string>("database"),
+    String(port),
+    folder,
+    randomBytes(32).toString("base64")
+  ])
+  const bareProgram = await start(programFile("packages/starbase/bench/BareServer.process.ts"), [
+    String(barePort)
+  ])
+  const agents = await start(programFile("packages/starbase/bench/Agents.process.ts"))
+  progress(`Making ${clusters} clusters of five apps`)
+  for (let from = 0; from < clusters; from += 1_000) {
+    await program.ask("register", { from, to: Math.min(clusters, from + 1_000) })
+  }
+  const starbase = { program, port, etag: await agents.ask<string>("etagOf", { port }) }
+  const bare = { program: bareProgram, port: barePort, etag: starbase.etag }
+
+  progress("Pulls at the rate of 100,000 agents")
+  await load(agents, starbase, rate, 3)
+  const cpuBefore = await program.ask<NodeJS.CpuUsage>("cpu")
+  const steady = await load(agents, starbase, rate, seconds)
+  const cpuAfter = await program.ask<NodeJS.CpuUsage>("cpu")
+  const starbaseShare =
+    (cpuAfter.user + cpuAfter.system - cpuBefore.user - cpuBefore.system) / 1e6 / (steady.asked / rate)
+  progress(
+    `  p50 ${steady.p50Ms.toFixed(1)} ms, p99 ${steady.p99Ms.toFixed(1)} ms, answered ${steady.answered} of ${steady.asked}, ` +
+      `Starbase ${Math.round(starbaseShare * 100)} %, generator ${Math.round(steady.cpuShare * 100)} % of a core`
+  )
+  progress("The highest rate of Starbase")
+  const highest = await highestRate(agents, starbase, rate)
+  progress("The highest rate of the bare server")
+  await load(agents, bare, rate, 2)
+  const bareHighest = await highestRate(agents, bare, rate * 1.5)
+  const parkedResult = await parkedPulls(agents, starbase)
+  const burstResult = await burst(starbase)
+
+  const { storm, rssMiB: weight, revisionToAnswerMs } = parkedResult
+  console.log(
+    `\n${table([
+      ["what", "measured", "target"],
+      [`pulls at ${rate}/s, p99`, `${steady.p99Ms.toFixed(1)} ms`, `≤ ${p99TargetMs} ms`],
+      ["lost or refused", steady.asked - (steady.statuses["304"] ?? 0), "0"],
+      ["highest rate at that p99", `${Math.round(highest)}/s`, ""],
+      ["bare HTTP server, the same", `${Math.round(bareHighest)}/s`, ""],
+      ["ratio", (highest / bareHighest).toFixed(2), `≥ ${ratioTarget}`],
+      [`RSS with ${parked} parked pulls`, `${weight.during} MiB`, "≤ 300 MiB"],
+      ["new revision to answer, p99", `${revisionToAnswerMs.fromCommand.p99.toFixed(1)} ms`, "≤ 20 ms"],
+      ["reconnect storm drained", `${(storm.drainedMs / 1000).toFixed(1)} s`, "≤ 10 s"],
+      ["others' p99 in a tenant's burst", `${burstResult.median.toFixed(2)} ×`, "≤ 1.5 ×"]
+    ])}`
+  )
+  record("pulls", {
+    load: { clusters, appsPerCluster: 5, connections, rate, seconds },
+    steady: { ...steady, starbaseCpuShare: starbaseShare },
+    highestRate: { starbase: highest, bare: bareHighest, ratio: highest / bareHighest, target: ratioTarget },
+    parkedPulls: parkedResult,
+    burst: burstResult
+  })
+}).finally(() => rmSync(folder, { recursive: true, force: true }))

@@ -22,7 +22,7 @@ const { clusters, connections, rate, seconds, stepSeconds, parked, changes, burs
     stepSeconds: 4,
     parked: 10_000,
     changes: 200,
-    burstSeconds: 10,
+    burstSeconds: 15,
     burstPairs: 5
   })
 
@@ -147,7 +147,7 @@ interface Pushed {
 /** Pushes of ten tenants; in every second run the first one pushes ten times as much as it does in the other. */
 const burst = async ({ program }: Server) => {
   const tenants = 10
-  const quietRate = 4
+  const quietRate = 1
   await program.ask("createTenants", { tenants })
   const others = async (first: number) => {
     const perSecond = Array.from({ length: tenants }, (_, n) => (n === 0 ? first : quietRate))

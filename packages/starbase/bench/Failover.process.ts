@@ -68,7 +68,7 @@ const askForEver = ({ entities, everyMs }: { readonly entities: number; readonly
       }
     }
   }
-  for (let n = 0; n < entities; n++) void one(n)
+  for (let n = 0; n < entities; n++) one(n).catch(() => {})
 }
 
 serve(

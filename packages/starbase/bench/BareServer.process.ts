@@ -1,11 +1,13 @@
-/** The least that a pull can cost on this HTTP server: the same route answers 304 and does nothing else. Argument: the port. */
+/** The least that a pull can cost on this HTTP server: the same route answers 304 and does nothing else. */
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Layer, ManagedRuntime } from "effect"
+import { Effect, Layer, ManagedRuntime } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { serve } from "../../../bench/program.ts"
+import { freePort } from "../test/harness/FreePort.ts"
 
-const headers = { etag: '"e0000000.5"', "cache-control": "no-store" }
+const port = await Effect.runPromise(freePort)
+const headers = { etag: '"e0000000-5"', "cache-control": "no-store" }
 
 const runtime = ManagedRuntime.make(
   HttpRouter.serve(
@@ -15,12 +17,8 @@ const runtime = ManagedRuntime.make(
       HttpServerResponse.empty({ status: 304, headers })
     ),
     { disableLogger: true, disableListenLog: true }
-  ).pipe(
-    Layer.provide(
-      NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: Number(process.argv[2]) })
-    )
-  )
+  ).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port })))
 )
 
 await runtime.context()
-serve({ cpu: () => process.cpuUsage() }, () => runtime.dispose())
+serve({ port: () => port, cpu: () => process.cpuUsage() }, () => runtime.dispose())

@@ -1,14 +1,18 @@
 /**
- * Starbase whole, with builds that end at once, and what a benchmark does inside it through its entities. Arguments: the
- * database's URL, the port, the data folder, the master key.
+ * Starbase whole, with builds that end at once, and what a benchmark does inside it through its entities. Argument: the
+ * database's URL.
  */
-import { randomUUID } from "node:crypto"
+import { randomBytes, randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Effect, Layer, ManagedRuntime, Redacted, References } from "effect"
+import { Effect, Layer, ManagedRuntime, Metric, Redacted, References } from "effect"
 import { Digest, ImageReference } from "@starform/domain/ids/Digest"
 import { DeployId, RequestId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import { pullsParked } from "@starform/starbase/metrics/StarbaseMetrics"
 import { hash } from "@starform/starbase/security/Token"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
@@ -16,16 +20,17 @@ import { serve } from "../../../bench/program.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { freePort } from "../test/harness/FreePort.ts"
 import * as ScriptedBuilder from "../test/harness/ScriptedBuilder.ts"
-import { clusterIdOf, tokenOf } from "./agents.ts"
+import { clusterIdOf, monotonicMs, tokenOf } from "./agents.ts"
 
-const [, , databaseUrl = "", port = "", dataDirectory = "", masterKey = ""] = process.argv
+const port = await Effect.runPromise(freePort)
+const dataDirectory = mkdtempSync(join(tmpdir(), "starform-bench-"))
 
 const settings = StarbaseConfig.layerTest({
-  databaseUrl: Redacted.make(databaseUrl),
+  databaseUrl: Redacted.make(process.argv[2] ?? ""),
   databaseConnectionsMax: 16,
-  port: Number(port),
+  port,
   runnerPort: await Effect.runPromise(freePort),
-  masterKey: Redacted.make(masterKey),
+  masterKey: Redacted.make(randomBytes(32).toString("base64")),
   dataDirectory,
   socketDirectory: dataDirectory,
   publicUrl: `http://127.0.0.1:${port}`,
@@ -91,8 +96,6 @@ const register = ({ from, to }: { readonly from: number; readonly to: number }) 
     { concurrency: 64, discard: true }
   )
 
-const wallclock = () => performance.timeOrigin + performance.now()
-
 /** New revisions one after another; answers when each was asked for and when it was acknowledged. */
 const revise = async (asked: {
   readonly clusters: ReadonlyArray<number>
@@ -105,9 +108,9 @@ const revise = async (asked: {
     readonly acknowledgedMs: number
   }> = []
   for (const cluster of asked.clusters) {
-    const askedMs = wallclock()
+    const askedMs = monotonicMs()
     await runtime.runPromise(put(cluster, 0, asked.ordinal))
-    times.push({ cluster, askedMs, acknowledgedMs: wallclock() })
+    times.push({ cluster, askedMs, acknowledgedMs: monotonicMs() })
     await sleep(asked.spacingMs)
   }
   return times
@@ -177,7 +180,17 @@ serve(
     revise,
     createTenants: (asked: { readonly tenants: number }) => runtime.runPromise(createTenants(asked)),
     push,
-    cpu: () => process.cpuUsage()
+    port: () => port,
+    cpu: () => process.cpuUsage(),
+    /** Pulls that wait, and bytes of heap that are in use. */
+    parked: () => runtime.runPromise(Effect.map(Metric.value(pullsParked), ({ value }) => value)),
+    heap: () => {
+      globalThis.gc?.()
+      return process.memoryUsage().heapUsed
+    }
   },
-  () => runtime.dispose()
+  async () => {
+    await runtime.dispose()
+    rmSync(dataDirectory, { recursive: true, force: true })
+  }
 )

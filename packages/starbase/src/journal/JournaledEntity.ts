@@ -12,7 +12,7 @@ import {
 import { describe, type Principal } from "@starform/domain/model/Principal"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -345,6 +345,8 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
   const reload = turn.withPermit(Effect.andThen(drop, current)).pipe(Effect.map((present) => present.state))
 
   const awaitState: JournaledEntity<State, Event>["awaitState"] = (until, wait) => {
+    // A plain pull is the most frequent ask of all: it takes no timer, and no fiber beside its own.
+    if (Duration.isZero(Duration.fromInputUnsafe(wait))) return state
     const next: Effect.Effect<State, ReadError> = Effect.suspend(() => {
       const signal = changed
       return Effect.filterOrElse(state, until, () => Effect.andThen(Deferred.await(signal), next))

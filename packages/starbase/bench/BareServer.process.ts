@@ -1,13 +1,11 @@
-/** The least that a pull can cost on this HTTP server: the same route answers 304 and does nothing else. */
+/** The least that a pull can cost on this HTTP server: the same route answers 304 and does nothing else. Argument: the port. */
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer, ManagedRuntime } from "effect"
+import { Layer, ManagedRuntime } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { serve } from "../../../bench/program.ts"
-import { freePort } from "../test/harness/FreePort.ts"
 
-const port = await Effect.runPromise(freePort)
-const headers = { etag: '"e0000000-5"', "cache-control": "no-store" }
+const headers = { etag: '"e0000000.5"', "cache-control": "no-store" }
 
 const runtime = ManagedRuntime.make(
   HttpRouter.serve(
@@ -17,8 +15,12 @@ const runtime = ManagedRuntime.make(
       HttpServerResponse.empty({ status: 304, headers })
     ),
     { disableLogger: true, disableListenLog: true }
-  ).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port })))
+  ).pipe(
+    Layer.provide(
+      NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: Number(process.argv[2]) })
+    )
+  )
 )
 
 await runtime.context()
-serve({ port: () => port, cpu: () => process.cpuUsage() }, () => runtime.dispose())
+serve({ cpu: () => process.cpuUsage() }, () => runtime.dispose())

@@ -1,11 +1,8 @@
 /**
- * Starbase whole, with builds that end at once, and what a benchmark does inside it through its entities. Argument: the
- * database's URL.
+ * Starbase whole, with builds that end at once, and what a benchmark does inside it through its entities. Arguments: the
+ * database's URL, the port, the data folder, the master key.
  */
-import { randomBytes, randomUUID } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Effect, Layer, ManagedRuntime, Metric, Redacted, References } from "effect"
 import { Digest, ImageReference } from "@starform/domain/ids/Digest"
@@ -20,17 +17,16 @@ import { serve } from "../../../bench/program.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { freePort } from "../test/harness/FreePort.ts"
 import * as ScriptedBuilder from "../test/harness/ScriptedBuilder.ts"
-import { clusterIdOf, monotonicMs, tokenOf } from "./agents.ts"
+import { clusterIdOf, tokenOf } from "./agents.ts"
 
-const port = await Effect.runPromise(freePort)
-const dataDirectory = mkdtempSync(join(tmpdir(), "starform-bench-"))
+const [, , databaseUrl = "", port = "", dataDirectory = "", masterKey = ""] = process.argv
 
 const settings = StarbaseConfig.layerTest({
-  databaseUrl: Redacted.make(process.argv[2] ?? ""),
+  databaseUrl: Redacted.make(databaseUrl),
   databaseConnectionsMax: 16,
-  port,
+  port: Number(port),
   runnerPort: await Effect.runPromise(freePort),
-  masterKey: Redacted.make(randomBytes(32).toString("base64")),
+  masterKey: Redacted.make(masterKey),
   dataDirectory,
   socketDirectory: dataDirectory,
   publicUrl: `http://127.0.0.1:${port}`,
@@ -96,6 +92,8 @@ const register = ({ from, to }: { readonly from: number; readonly to: number }) 
     { concurrency: 64, discard: true }
   )
 
+const wallclock = () => performance.timeOrigin + performance.now()
+
 /** New revisions one after another; answers when each was asked for and when it was acknowledged. */
 const revise = async (asked: {
   readonly clusters: ReadonlyArray<number>
@@ -108,9 +106,9 @@ const revise = async (asked: {
     readonly acknowledgedMs: number
   }> = []
   for (const cluster of asked.clusters) {
-    const askedMs = monotonicMs()
+    const askedMs = wallclock()
     await runtime.runPromise(put(cluster, 0, asked.ordinal))
-    times.push({ cluster, askedMs, acknowledgedMs: monotonicMs() })
+    times.push({ cluster, askedMs, acknowledgedMs: wallclock() })
     await sleep(asked.spacingMs)
   }
   return times
@@ -180,17 +178,9 @@ serve(
     revise,
     createTenants: (asked: { readonly tenants: number }) => runtime.runPromise(createTenants(asked)),
     push,
-    port: () => port,
-    cpu: () => process.cpuUsage(),
-    /** Pulls that wait, and bytes of heap that are in use. */
+    /** Pulls that wait here now. */
     parked: () => runtime.runPromise(Effect.map(Metric.value(pullsParked), ({ value }) => value)),
-    heap: () => {
-      globalThis.gc?.()
-      return process.memoryUsage().heapUsed
-    }
+    cpu: () => process.cpuUsage()
   },
-  async () => {
-    await runtime.dispose()
-    rmSync(dataDirectory, { recursive: true, force: true })
-  }
+  () => runtime.dispose()
 )

@@ -6,6 +6,3 @@ const hex = (n: number) => n.toString(16).padStart(12, "0")
 export const clusterIdOf = (n: number): ClusterId => ClusterId.make(`0198c0de-0000-7000-8007-${hex(n)}`)
 
 export const tokenOf = (n: number): string => `sfc_${clusterIdOf(n)}_${String(n).padStart(43, "a")}`
-
-/** The same in every process of a machine. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -47,9 +47,10 @@ const timers = {
 /**
  * Of each group. A runner that leaves gives its locks back one by one, two statements each within one second: the library's
  * 300 took longer than that on a busy machine, and the hand-over ended in repeats. More runners than this per group idle.
+ * A prime: the library's hash of an id is weak in its low bits, and with 64 ids that count up shared two shards.
  * Part of where entities and stored messages are: a change of it loses the messages that wait.
  */
-export const shardsPerGroup = 64
+export const shardsPerGroup = 61
 
 /** How a runner with these settings shares the work; its address is told beside them. */
 export const shardingOf = (settings: StarbaseSettings) => ({

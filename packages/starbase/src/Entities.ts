@@ -2,6 +2,7 @@
 import * as Layer from "effect/Layer"
 import * as AppBehavior from "./entities/app/AppBehavior.ts"
 import * as ClusterBehavior from "./entities/cluster/ClusterBehavior.ts"
+import * as ResidentClusters from "./entities/cluster/ResidentClusters.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
 import * as TenantBehavior from "./entities/tenant/TenantBehavior.ts"
 
@@ -10,4 +11,4 @@ export const layerNoDeps = Layer.mergeAll(
   ClusterBehavior.layerNoDeps,
   TenantBehavior.layerNoDeps,
   EntityClients.layerNoDeps
-)
+).pipe(Layer.provideMerge(ResidentClusters.layer))

@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { ResidentClusters } from "../entities/cluster/ResidentClusters.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { KnownOwners } from "../security/KnownOwners.ts"
 import * as Token from "../security/Token.ts"
@@ -66,13 +67,26 @@ const compress = (body: Buffer) =>
     )
   })
 
+const headersOf = (revision: Revision) => ({ etag: `"${revision}"`, "cache-control": "no-store" })
+
+const notModified = (revision: Revision) =>
+  HttpServerResponse.empty({ status: 304, headers: headersOf(revision) })
+
 const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const entities = yield* EntityClients
     const vault = yield* Vault
+    const residents = yield* ResidentClusters
     const { clusterId, agentTokenHash } = yield* authenticate(request)
     const seconds = waitSeconds(request.headers["prefer"])
     const known = knownRevision(request.headers["if-none-match"])
+    // The fall-back of every agent, every 30 s: answered from the entity's memory where that is here (INV-CLU-9).
+    if (seconds === 0 && Option.isSome(known)) {
+      if (residents.isUpToDate(clusterId, agentTokenHash, known.value)) {
+        yield* PullMetrics.answered("Unchanged")
+        return notModified(known.value)
+      }
+    }
     const answer = yield* entities
       .cluster(
         clusterId,
@@ -87,8 +101,8 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
       )
       .pipe(PullMetrics.parked(Option.isSome(known) && seconds > 0))
     yield* PullMetrics.answered(answer._tag)
-    const headers = { etag: `"${answer.revision}"`, "cache-control": "no-store" }
-    if (answer._tag === "Unchanged") return HttpServerResponse.empty({ status: 304, headers })
+    if (answer._tag === "Unchanged") return notModified(answer.revision)
+    const headers = headersOf(answer.revision)
     const document = yield* render(vault, clusterId, answer)
     const body = Buffer.from(yield* encodeDocument(document))
     const contentType = "application/json"

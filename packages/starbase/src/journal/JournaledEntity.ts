@@ -101,6 +101,8 @@ export interface JournaledEntity<State, Event> {
   ) => Effect.Effect<Reply, Rejection | ReadError | NameTaken>
   /** The current state; reads the journal only when this incarnation holds none. */
   readonly state: Effect.Effect<State, ReadError>
+  /** What is in memory, without a look at the journal; `undefined` while this incarnation holds no state. */
+  readonly peek: () => State | undefined
   /** Of the newest event in memory; `null` while this incarnation holds no state. */
   readonly sequence: () => number | null
   /** Drops what is in memory and reads the journal. */
@@ -356,5 +358,5 @@ export const open = Effect.fnUntraced(function* <State, Event, OutboxEffect>(
 
   const sequence = () => loaded?.sequence ?? null
 
-  return { execute, observe, state, sequence, reload, awaitState }
+  return { execute, observe, peek: () => loaded?.state, state, sequence, reload, awaitState }
 })

@@ -6,7 +6,9 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
+import * as Revision from "@starform/domain/ids/Revision"
 import { reportBytesMax } from "@starform/domain/protocol/AgentApi"
+import { ResidentClusters } from "@starform/starbase/entities/cluster/ResidentClusters"
 import { hash } from "@starform/starbase/security/Token"
 import {
   agentToken,
@@ -95,6 +97,40 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("A
         assert.strictEqual(text, strangers[0]!.text)
       }
     })
+  )
+
+  it.effect(
+    "INV-CLU-9 answers a plain pull from memory, and by the credential and the revision of this moment",
+    () =>
+      Effect.gen(function* () {
+        const operator = yield* clientOf(operatorToken)
+        const residents = yield* ResidentClusters
+        const isResident = (token: Redacted.Redacted<string>, revision: string) =>
+          residents.isUpToDate(clusterId, hash(token), Revision.Revision.make(revision))
+        const registration = { clusterId, name: Slug.make("local"), region: "here" }
+        const register = (token: Redacted.Redacted<string>) =>
+          operator.RegisterCluster({ requestId: requestId(), ...registration, agentTokenHash: hash(token) })
+        const known = (yield* pull()).headers["etag"] ?? ""
+        const revision = known.slice(1, -1)
+        assert.strictEqual((yield* pull({ known })).status, 304)
+        assert.isTrue(isResident(agentToken, revision), "it was not asked")
+        const seen = (yield* operator.GetCluster({ clusterId })).agentRevision
+        assert.strictEqual(seen, revision)
+
+        const next = Redacted.make(`sfc_${clusterId}_${"n".repeat(43)}`)
+        yield* register(next)
+        assert.isFalse(isResident(agentToken, revision))
+        assert.strictEqual((yield* pull({ known })).status, 401)
+        assert.strictEqual((yield* pull({ known, token: next })).status, 304)
+        yield* register(agentToken)
+
+        yield* operator.RenewEpoch({ requestId: requestId(), clusterId })
+        assert.isFalse(isResident(agentToken, revision))
+        const newer = yield* pull({ known })
+        assert.strictEqual(newer.status, 200)
+        const epoch = Revision.parse(decodeDocument(newer.text).revision).epoch
+        yield* operator.ConfirmEpoch({ requestId: requestId(), clusterId, epoch })
+      })
   )
 
   it.effect("INV-SEC-5 wakes no entity for tokens that name an owner of their own making", () =>

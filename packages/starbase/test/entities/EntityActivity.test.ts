@@ -4,6 +4,7 @@ import { Entity, ShardingConfig } from "effect/cluster"
 import { Slug } from "@starform/domain/ids/Slug"
 import * as AppBehavior from "@starform/starbase/entities/app/AppBehavior"
 import { AppEntity } from "@starform/starbase/entities/app/AppEntity"
+import * as ResidentClusters from "@starform/starbase/entities/cluster/ResidentClusters"
 import * as ClusterBehavior from "@starform/starbase/entities/cluster/ClusterBehavior"
 import { ClusterEntity } from "@starform/starbase/entities/cluster/ClusterEntity"
 import * as EntityActivity from "@starform/starbase/entities/EntityActivity"
@@ -102,7 +103,10 @@ describe("EntityActivity", () => {
   it.effect("INV-OPR-6 counts nobody who left before their turn", () =>
     world(
       Effect.gen(function* () {
-        const runner = yield* Entity.makeTestClient(ClusterEntity, ClusterBehavior.layerNoDeps)
+        const runner = yield* Entity.makeTestClient(
+          ClusterEntity,
+          ClusterBehavior.layerNoDeps.pipe(Layer.provide(ResidentClusters.layer))
+        )
         const clusterId = Specimens.clusterId(1)
         const cluster = yield* runner(clusterId)
         const agentTokenHash = "a".repeat(64)

@@ -32,7 +32,7 @@ it.layer(Layer.merge(StarbaseProcess.layer(ApiWorld.script, overrides), FetchHtt
         yield* ApiWorld.setUp
         const entities = yield* EntityClients
         const parked = yield* pull(20)
-        const brief = yield* pull(0)
+        const brief = yield* pull(1)
         const waiting = yield* Effect.forEach(Array.from({ length: requestsMax }), () =>
           Effect.forkChild(Effect.forever(HttpClient.execute(parked)))
         )

@@ -16,6 +16,7 @@ import * as JournaledEntity from "../../journal/JournaledEntity.ts"
 import { rejectedOnlyOnNewest } from "../NewestState.ts"
 import * as EntityActivity from "../EntityActivity.ts"
 import * as Decisions from "./ClusterDecisions.ts"
+import { ResidentClusters } from "./ResidentClusters.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
 import { type ClusterEvent, type ClusterState, revisionOf } from "./ClusterState.ts"
@@ -62,6 +63,20 @@ const make = Effect.gen(function* () {
         .pipe(rejectedOnlyOnNewest(cluster), measured("Cluster", tag))
     })
 
+  const isPermitted = (state: ClusterState, agentTokenHash: string) =>
+    state.registration !== null && state.registration.agentTokenHash === agentTokenHash
+
+  const residents = yield* ResidentClusters
+  const clock = yield* Clock.Clock
+  yield* residents.enter(entityId, {
+    isUpToDate: (agentTokenHash, known) => {
+      const state = cluster.peek()
+      if (state === undefined || !isPermitted(state, agentTokenHash) || isNewer(state, known)) return false
+      agent = { revision: known, seenAtMs: clock.currentTimeMillisUnsafe() }
+      return true
+    }
+  })
+
   const renewEpoch = Effect.fnUntraced(
     function* ({ payload }: { readonly payload: Renewal }) {
       const { requestId, principal, epoch } = payload
@@ -75,9 +90,6 @@ const make = Effect.gen(function* () {
     },
     measured("Cluster", "RenewEpoch")
   )
-
-  const isPermitted = (state: ClusterState, agentTokenHash: string) =>
-    state.registration !== null && state.registration.agentTokenHash === agentTokenHash
 
   /** INV-CLU-6. Fails for a cluster that nobody registered in the same way: its existence is nobody's business. */
   const checkAgent = (state: ClusterState, agentTokenHash: string) =>

@@ -6,6 +6,7 @@ import { Entity, ShardingConfig } from "effect/cluster"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
 import { Slug } from "@starform/domain/ids/Slug"
+import * as ResidentClusters from "@starform/starbase/entities/cluster/ResidentClusters"
 import * as ClusterBehavior from "@starform/starbase/entities/cluster/ClusterBehavior"
 import { ClusterEntity } from "@starform/starbase/entities/cluster/ClusterEntity"
 import { layerJournal } from "../../Postgres.ts"
@@ -16,8 +17,12 @@ const agentTokenHash = "a".repeat(64)
 const epoch = "0a0b0c0d"
 
 const open = (clusterId: ClusterId) =>
-  Effect.flatMap(Entity.makeTestClient(ClusterEntity, ClusterBehavior.layerNoDeps), (client) =>
-    client(clusterId)
+  Effect.flatMap(
+    Entity.makeTestClient(
+      ClusterEntity,
+      ClusterBehavior.layerNoDeps.pipe(Layer.provide(ResidentClusters.layer))
+    ),
+    (client) => client(clusterId)
   )
 
 type Client = Effect.Success<ReturnType<typeof open>>

@@ -9,6 +9,7 @@ import * as Revision from "@starform/domain/ids/Revision"
 import { Slug, VariableName } from "@starform/domain/ids/Slug"
 import type { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import { render } from "@starform/starbase/api/DesiredBody"
+import * as ResidentClusters from "@starform/starbase/entities/cluster/ResidentClusters"
 import * as ClusterBehavior from "@starform/starbase/entities/cluster/ClusterBehavior"
 import { ClusterEntity, type DesiredAnswer } from "@starform/starbase/entities/cluster/ClusterEntity"
 import { Outbox } from "@starform/starbase/journal/Outbox"
@@ -17,7 +18,10 @@ import * as GatedJournal from "../GatedJournal.ts"
 import { type Message, mutationConformance } from "../Mutation.conformance.ts"
 import * as Specimens from "../Specimens.ts"
 
-const runner = Entity.makeTestClient(ClusterEntity, ClusterBehavior.layerNoDeps)
+const runner = Entity.makeTestClient(
+  ClusterEntity,
+  ClusterBehavior.layerNoDeps.pipe(Layer.provide(ResidentClusters.layer))
+)
 
 type Client = Effect.Success<ReturnType<Effect.Success<typeof runner>>>
 

@@ -85,10 +85,18 @@ const highestRate = async (agents: Program, server: Server, from: number): Promi
   return good
 }
 
-const settledAfter = async (agents: Program, from: number): Promise<number> => {
+/**
+ * Until Starbase itself says that they all wait: an agent that hears nothing may as well not be connected yet. Two looks,
+ * because connections that were cut are there a moment longer, and a few pulls are always on their way.
+ */
+const settledAfter = async (agents: Program, { program }: Server, from: number): Promise<number> => {
+  const enough = parked - Math.ceil(parked / 1000)
+  let looks = 0
   while (true) {
     const { settled, nowMs } = await agents.ask<{ settled: number; nowMs: number }>("settled")
-    if (settled >= parked) return nowMs - from
+    const waiting = await program.ask<number>("parked")
+    looks = settled >= parked && waiting >= enough && waiting <= parked ? looks + 1 : 0
+    if (looks === 2) return nowMs - from
     if (nowMs - from > 60_000) return Number.POSITIVE_INFINITY
     await sleep(20)
   }
@@ -100,7 +108,7 @@ const wallclock = () => performance.timeOrigin + performance.now()
 const parkedPulls = async (agents: Program, server: Server) => {
   const before = rssMiB(server.program)
   await agents.ask("park", { port: server.port, clusters: parked, etag: server.etag })
-  const firstMs = await settledAfter(agents, wallclock())
+  const firstMs = await settledAfter(agents, server, wallclock())
   const during = rssMiB(server.program)
   progress(`${parked} pulls parked after ${(firstMs / 1000).toFixed(1)} s: ${before} → ${during} MiB`)
   await agents.ask("arrivals")
@@ -119,7 +127,7 @@ const parkedPulls = async (agents: Program, server: Server) => {
   )
   const stormFrom = wallclock()
   await agents.ask("park", { port: server.port, clusters: parked, etag: server.etag })
-  const stormMs = await settledAfter(agents, stormFrom)
+  const stormMs = await settledAfter(agents, server, stormFrom)
   const { outcomes } = await agents.ask<{ outcomes: Readonly<Record<string, number>> }>("settled")
   progress(
     `all come back at once: drained after ${(stormMs / 1000).toFixed(1)} s, ${JSON.stringify(outcomes)}`

@@ -4,11 +4,12 @@
  */
 import { randomUUID } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Effect, Layer, ManagedRuntime, Redacted, References } from "effect"
+import { Effect, Layer, ManagedRuntime, Metric, Redacted, References } from "effect"
 import { Digest, ImageReference } from "@starform/domain/ids/Digest"
 import { DeployId, RequestId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import { pullsParked } from "@starform/starbase/metrics/StarbaseMetrics"
 import { hash } from "@starform/starbase/security/Token"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
@@ -177,6 +178,8 @@ serve(
     revise,
     createTenants: (asked: { readonly tenants: number }) => runtime.runPromise(createTenants(asked)),
     push,
+    /** Pulls that wait here now. */
+    parked: () => runtime.runPromise(Effect.map(Metric.value(pullsParked), ({ value }) => value)),
     cpu: () => process.cpuUsage()
   },
   () => runtime.dispose()

@@ -116,11 +116,15 @@ const requestTimeout = 3_600_000
 /** How long requests in flight may take when the process ends. Pulls and pushes that wait are cut: both are made to be. */
 const requestsEnd = Duration.seconds(1)
 
+/** Connections that wait to be taken, as far as the system allows: one beyond it tries again after 1, 3, 7, 15 seconds. */
+const backlog = 16_384
+
 const server = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ host, port }) =>
     NodeHttpServer.layer(() => createServer({ requestTimeout }), {
       host,
       port,
+      backlog,
       gracefulShutdownTimeout: requestsEnd
     })
   )

@@ -2,7 +2,7 @@
 import * as Layer from "effect/Layer"
 import * as AppBehavior from "./entities/app/AppBehavior.ts"
 import * as ClusterBehavior from "./entities/cluster/ClusterBehavior.ts"
-import * as ResidentClusters from "./entities/cluster/ResidentClusters.ts"
+import * as ResidentClusters from "./entities/ResidentClusters.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
 import * as TenantBehavior from "./entities/tenant/TenantBehavior.ts"
 

@@ -8,7 +8,7 @@ import { ClusterId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
 import * as Revision from "@starform/domain/ids/Revision"
 import { reportBytesMax } from "@starform/domain/protocol/AgentApi"
-import { ResidentClusters } from "@starform/starbase/entities/cluster/ResidentClusters"
+import { ResidentClusters } from "@starform/starbase/entities/ResidentClusters"
 import { hash } from "@starform/starbase/security/Token"
 import {
   agentToken,

@@ -22,7 +22,7 @@ export class ResidentClusters extends Context.Service<
     /** `false` for a cluster that is not in memory here: ask it. */
     readonly isUpToDate: (id: ClusterId, agentTokenHash: string, known: Revision) => boolean
   }
->()("@starform/starbase/entities/cluster/ResidentClusters") {}
+>()("@starform/starbase/entities/ResidentClusters") {}
 
 export const layer = Layer.sync(ResidentClusters, () => {
   const resident = new Map<string, ResidentCluster>()

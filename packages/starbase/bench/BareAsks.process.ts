@@ -10,6 +10,7 @@ import { Rpc } from "effect/rpc"
 import * as ClusterRunner from "@starform/starbase/ClusterRunner"
 import { AppIdentity } from "@starform/starbase/entities/app/AppEntity"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
+import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import { serve } from "../../../bench/program.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { runRound, type Round } from "./askLoops.ts"
@@ -34,6 +35,7 @@ const entity = BareApp.toLayer(
   { maxIdleTime: "5 minutes" }
 )
 
+await Effect.runPromise(HeapPolicy.apply)
 const place = await Effect.runPromise(placeOf(process.argv[2] ?? ""))
 const runtime = ManagedRuntime.make(
   entity.pipe(
@@ -55,18 +57,19 @@ const setUp = ({ entities }: Round) =>
     )
   })
 
+// Callers with nothing in their context, here as there: its size is a cost of every ask.
+const client = await runtime.runPromise(BareApp.client)
+
 const round = (asked: Round) =>
   Effect.gen(function* () {
-    const client = yield* BareApp.client
     const ids = Array.from({ length: asked.entities }, (_, n) => Specimens.appId(n))
     return yield* runRound(asked, (n) => client(ids[n]!).GetApp())
   })
 
-await runtime.context()
 serve(
   {
     setUp: (asked: Round) => runtime.runPromise(setUp(asked)),
-    round: (asked: Round) => runtime.runPromise(round(asked))
+    round: (asked: Round) => Effect.runPromise(round(asked))
   },
   () => runtime.dispose()
 )

@@ -1,12 +1,14 @@
 /** Reads of App entities in one runner. Argument: the database's URL. */
 import { Effect, ManagedRuntime } from "effect"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import { serve } from "../../../bench/program.ts"
 import * as RunnerWorld from "../test/cluster/RunnerWorld.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { runRound, type Round } from "./askLoops.ts"
 import { placeOf } from "./place.ts"
 
+await Effect.runPromise(HeapPolicy.apply)
 const place = await Effect.runPromise(placeOf(process.argv[2] ?? ""))
 const runtime = ManagedRuntime.make(RunnerWorld.layer(place))
 
@@ -21,18 +23,18 @@ const setUp = ({ entities }: Round) =>
     )
   })
 
+const clients = await runtime.runPromise(EntityClients)
+
 const round = (asked: Round) =>
   Effect.gen(function* () {
-    const clients = yield* EntityClients
     const ids = Array.from({ length: asked.entities }, (_, n) => Specimens.appId(n))
     return yield* runRound(asked, (n) => clients.app(ids[n]!, (app) => app.GetApp()))
   })
 
-await runtime.context()
 serve(
   {
     setUp: (asked: Round) => runtime.runPromise(setUp(asked)),
-    round: (asked: Round) => runtime.runPromise(round(asked))
+    round: (asked: Round) => Effect.runPromise(round(asked))
   },
   () => runtime.dispose()
 )

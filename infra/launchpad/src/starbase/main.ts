@@ -2,6 +2,7 @@
 import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as Command from "effect/cli/Command"
@@ -46,7 +47,8 @@ const starbase = Command.make("starbase", { role }, (given) =>
 ).pipe(Command.withDescription("The control plane of Starform. Its settings: docs/configuration.md."))
 
 NodeRuntime.runMain(
-  Command.run(starbase, { version: "0.0.0" }).pipe(
+  HeapPolicy.apply.pipe(
+    Effect.andThen(Command.run(starbase, { version: "0.0.0" })),
     Effect.provide(
       Layer.mergeAll(TerminalCapabilities.layer, Logger.layer([Logger.consoleLogFmt])).pipe(
         Layer.provideMerge(NodeServices.layer)

@@ -103,6 +103,8 @@ const errorOf = (
   }
 }
 
+const isOver = (handled: object): boolean => Exit.isExit(handled) && Exit.isSuccess(handled)
+
 const oldestFirst = (a: Recorded, b: Recorded) => a.arrivedMs - b.arrivedMs
 
 /**
@@ -144,9 +146,11 @@ export const open = Effect.fnUntraced(function* (type: string, id: string, seque
   }
 
   const recorded = (handler: (request: unknown) => object) => (request: unknown) => {
-    const record = recordedOf(request, clock.currentTimeMillisUnsafe())
     const result = handler(request)
     const isForked = Rpc.isWrapper(result) && result.fork
+    // A read that memory answers is over as it arrives: nobody could have seen it in flight.
+    if (isForked && isOver(result.value)) return result
+    const record = recordedOf(request, clock.currentTimeMillisUnsafe())
     if (!isForked) waiting.add(record)
     return Rpc.wrapMap(result as Effect.Effect<unknown, unknown>, (effect) =>
       Effect.suspend(() => {

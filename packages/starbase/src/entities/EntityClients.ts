@@ -21,6 +21,7 @@ import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { isSocketError } from "effect/socket/Socket"
 import { AppEntity } from "./app/AppEntity.ts"
 import { ClusterEntity } from "./cluster/ClusterEntity.ts"
+import { remembered } from "./RememberedById.ts"
 import { TenantEntity } from "./tenant/TenantEntity.ts"
 
 /** How long an ordinary ask may take before the caller hears `Unavailable`; a parked read adds its own wait. */
@@ -54,38 +55,49 @@ const isFault = (error: unknown): error is ClusterFault =>
 /** What remains for the caller of an ask. */
 export type Asked<E> = Exclude<E, ClusterFault> | Overloaded | Unavailable | InternalFault
 
+const faultOf = (what: string, fault: ClusterFault): Overloaded | Unavailable =>
+  fault._tag === "MailboxFull"
+    ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
+    : new Unavailable({ what })
+
+const unheard = <E>(what: string, cause: Cause.Cause<E>): Effect.Effect<never, Asked<E>> => {
+  // effect answers an ask whose connection breaks under its request with a defect; it is as unheard as any other.
+  // An interrupt is the entity's end, not the caller's: a caller that is interrupted does not come here.
+  const isUnheard =
+    Cause.hasInterruptsOnly(cause) ||
+    cause.reasons.some((reason) => Cause.isDieReason(reason) && isSocketError(reason.defect))
+  if (isUnheard) return Effect.fail(new Unavailable({ what }))
+  const broken = cause.reasons.find(Cause.isDieReason)
+  if (broken !== undefined) {
+    return Effect.logError(`${what}: not understood, or broken`, broken.defect).pipe(
+      Effect.andThen(Effect.fail(new InternalFault({ reference: what })))
+    )
+  }
+  return Effect.failCause(
+    Cause.map(cause, (error): Asked<E> =>
+      isFault(error) ? faultOf(what, error) : (error as Exclude<E, ClusterFault>)
+    )
+  )
+}
+
 /**
+ * Every ask of Starbase passes here, so it does as little as it can where the answer comes: what fails is looked at
+ * once. An ask that is answered while it starts takes no timer.
+ *
  * @param wait how long the entity itself may hold the answer back
  * @errors Overloaded, Unavailable instead of anything that the cluster answers; InternalFault for what the owner could
  * not make sense of, such as a request that only newer code has
  */
 const settle = <A, E, R>(
-  what: string,
+  kind: string,
+  id: string,
   ask: Effect.Effect<A, E, R>,
-  wait: Duration.Input
+  wait: Duration.Input | undefined
 ): Effect.Effect<A, Asked<E>, R> =>
-  ask.pipe(
-    Effect.mapError((error): Asked<E> => {
-      if (!isFault(error)) return error as Exclude<E, ClusterFault>
-      return error._tag === "MailboxFull"
-        ? new Overloaded({ what, retryAfterSeconds: overloadedRetryAfterSeconds })
-        : new Unavailable({ what })
-    }),
-    // effect answers an ask whose connection breaks under its request with a defect; it is as unheard as any other.
-    Effect.catchCauseIf(
-      (cause) => cause.reasons.some((reason) => Cause.isDieReason(reason) && isSocketError(reason.defect)),
-      () => Effect.fail(new Unavailable({ what }))
-    ),
-    // The entity's end, not the caller's: a caller that is interrupted does not come here.
-    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new Unavailable({ what }))),
-    Effect.catchDefect((defect) =>
-      Effect.logError(`${what}: not understood, or broken`, defect).pipe(
-        Effect.andThen(Effect.fail(new InternalFault({ reference: what })))
-      )
-    ),
+  Effect.catchCause(ask, (cause) => unheard(`${kind} ${id}`, cause)).pipe(
     Effect.timeoutOrElse({
-      duration: Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
-      orElse: () => Effect.fail(new Unavailable({ what }))
+      duration: wait === undefined ? askTimeout : Duration.sum(askTimeout, Duration.fromInputUnsafe(wait)),
+      orElse: () => Effect.fail(new Unavailable({ what: `${kind} ${id}` }))
     })
   )
 
@@ -114,13 +126,14 @@ export class EntityClients extends Context.Service<
 export const layerNoDeps: Layer.Layer<EntityClients, never, Sharding> = Layer.effect(
   EntityClients,
   Effect.gen(function* () {
-    const app = yield* AppEntity.client
-    const cluster = yield* ClusterEntity.client
-    const tenant = yield* TenantEntity.client
+    // A client is its entity's address, whoever owns it: to work out its shard again for each ask is a tenth of the ask.
+    const app = remembered(yield* AppEntity.client)
+    const cluster = remembered(yield* ClusterEntity.client)
+    const tenant = remembered(yield* TenantEntity.client)
     return EntityClients.of({
-      app: (id, ask, wait = 0) => settle(`app ${id}`, ask(app(id)), wait),
-      cluster: (id, ask, wait = 0) => settle(`cluster ${id}`, ask(cluster(id)), wait),
-      tenant: (id, ask, wait = 0) => settle(`workspace ${id}`, ask(tenant(id)), wait)
+      app: (id, ask, wait) => settle("app", id, ask(app(id)), wait),
+      cluster: (id, ask, wait) => settle("cluster", id, ask(cluster(id)), wait),
+      tenant: (id, ask, wait) => settle("workspace", id, ask(tenant(id)), wait)
     })
   })
 )

@@ -138,7 +138,10 @@ const make = Effect.gen(function* () {
     },
 
     // Reads do not queue behind commands: the state is one immutable value, replaced after each append.
-    GetApp: () => app.state.pipe(Rpc.fork),
+    GetApp: () => {
+      const present = app.peek()
+      return Rpc.fork(present === undefined ? app.state : Effect.succeed(present))
+    },
 
     // Parked waits must not hold up commands; each sees whole states only.
     AwaitDeploy: ({ payload: { deployId, phasesSeen, waitMs } }) =>

@@ -2,7 +2,7 @@
 import { gzip } from "node:zlib"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
-import { ClusterId } from "@starform/domain/ids/Ids"
+import type { ClusterId } from "@starform/domain/ids/Ids"
 import { Revision } from "@starform/domain/ids/Revision"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
 import { reportBytesMax, waitSecondsMax } from "@starform/domain/protocol/AgentApi"
@@ -29,26 +29,34 @@ import { answerErrors } from "./ErrorAnswer.ts"
 /** Bodies below this many bytes are not compressed: it would cost more than it saves. */
 const compressFromBytes = 2048
 
-const decodeClusterId = Schema.decodeUnknownOption(ClusterId)
 const decodeRevision = Schema.decodeUnknownOption(Revision)
 const encodeDocument = Schema.encodeEffect(Schema.fromJsonString(DesiredState))
 const decodeReport = Schema.decodeUnknownEffect(Schema.fromJsonString(StatusReport))
 
 const bearer = /^Bearer (\S{1,256})$/
 
-/** `401` unless the token is an agent's and names the cluster in the path. The entity compares its hash. */
-const authenticate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+interface AgentClaim {
+  readonly clusterId: ClusterId
+  readonly agentTokenHash: string
+}
+
+/** `401` unless the token is an agent's and names the cluster in the path. Nothing is proved yet. */
+const claimOf = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest
+): Effect.fn.Return<AgentClaim, Unauthenticated, HttpRouter.RouteContext> {
   const params = yield* HttpRouter.params
   const text = bearer.exec(request.headers["authorization"] ?? "")?.[1]
   const claim = text === undefined ? Option.none() : Token.parse(Redacted.make(text))
-  const clusterId = decodeClusterId(params["cluster_id"])
-  if (Option.isNone(claim) || Option.isNone(clusterId)) return yield* new Unauthenticated({})
-  if (claim.value._tag !== "Agent" || claim.value.clusterId !== clusterId.value) {
-    return yield* new Unauthenticated({})
-  }
+  if (Option.isNone(claim) || claim.value._tag !== "Agent") return yield* new Unauthenticated({})
+  const { clusterId, hash } = claim.value
+  if (clusterId !== params["cluster_id"]) return yield* new Unauthenticated({})
+  return { clusterId, agentTokenHash: hash }
+})
+
+/** INV-SEC-5: who claims a cluster that does not exist wakes no entity. The entity itself compares the token's hash. */
+const checkExists = Effect.fnUntraced(function* ({ clusterId }: AgentClaim) {
   const owners = yield* KnownOwners
-  if (!(yield* owners.hasCluster(clusterId.value))) return yield* new Unauthenticated({})
-  return { clusterId: clusterId.value, agentTokenHash: claim.value.hash }
+  if (!(yield* owners.hasCluster(clusterId))) return yield* new Unauthenticated({})
 })
 
 /** Seconds of `Prefer: wait=<n>`, 0 to `waitSecondsMax`; 0 without it. */
@@ -74,19 +82,22 @@ const notModified = (revision: Revision) =>
 
 const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
-    const entities = yield* EntityClients
-    const vault = yield* Vault
-    const residents = yield* ResidentClusters
-    const { clusterId, agentTokenHash } = yield* authenticate(request)
+    const claim = yield* claimOf(request)
+    const { clusterId, agentTokenHash } = claim
     const seconds = waitSeconds(request.headers["prefer"])
     const known = knownRevision(request.headers["if-none-match"])
-    // The fall-back of every agent, every 30 s: answered from the entity's memory where that is here (INV-CLU-9).
+    // The fall-back of every agent, every 30 s: answered from the entity's memory where that is here (INV-CLU-9). It
+    // knows the hash of its agent's token, so that nothing is left to be proved.
     if (seconds === 0 && Option.isSome(known)) {
+      const residents = yield* ResidentClusters
       if (residents.isUpToDate(clusterId, agentTokenHash, known.value)) {
         yield* PullMetrics.answered("Unchanged")
         return notModified(known.value)
       }
     }
+    yield* checkExists(claim)
+    const entities = yield* EntityClients
+    const vault = yield* Vault
     const answer = yield* entities
       .cluster(
         clusterId,
@@ -119,7 +130,9 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
 const status = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const entities = yield* EntityClients
-    const { clusterId, agentTokenHash } = yield* authenticate(request)
+    const claim = yield* claimOf(request)
+    yield* checkExists(claim)
+    const { clusterId, agentTokenHash } = claim
     const text = yield* request.text.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(reportBytesMax)),
       Effect.mapError(

@@ -195,6 +195,8 @@ const burst = async ({ program }: Server) => {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "starform-pulls-"))
+// However it ends: Ctrl-C does not come back to the end of this file.
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 await main(async () => {
   progress("Starting PostgreSQL, Starbase, a bare HTTP server and the agents")
   const postgres = await start(programFile("infra/launchpad/bench/Postgres.process.ts"))
@@ -257,4 +259,4 @@ await main(async () => {
     parkedPulls: parkedResult,
     burst: burstResult
   })
-}).finally(() => rmSync(folder, { recursive: true, force: true }))
+})

@@ -4,8 +4,9 @@
  */
 import { main, type Program, start } from "./program.ts"
 import { programFile, progress, record, words } from "./report.ts"
+import { fetchRivals, type Rival } from "./rivals.ts"
 import { percentile, table } from "./statistics.ts"
-import { type Rival, startWorkerd } from "./workerd.ts"
+import { startWorkerd } from "./workerd.ts"
 
 const { callers, entities, seconds, rounds, rivals } = words(
   { callers: 64, entities: 1000, seconds: 5, rounds: 9 },
@@ -37,20 +38,16 @@ const state = {
   hostnames: ["api-shop-1.test"]
 }
 
-const rival = async (): Promise<Rival | undefined> => {
-  if (!rivals) {
-    progress("workerd is left out: --rivals fetches it")
-    return undefined
-  }
-  try {
-    progress("Fetching and starting workerd")
-    const workerd = await startWorkerd(load)
-    await workerd.setUp(state)
+const rivalOf = async (): Promise<Rival | undefined> => {
+  if (rivals) {
+    const [workerd] = await fetchRivals(
+      { workerd: (folder) => startWorkerd(folder, load, "read", state) },
+      progress
+    )
     return workerd
-  } catch (error) {
-    progress(`workerd is left out: ${error instanceof Error ? error.message : String(error)}`)
-    return undefined
   }
+  progress("workerd is left out: --rivals fetches it")
+  return undefined
 }
 
 await main(async () => {
@@ -62,7 +59,7 @@ await main(async () => {
   const bare = await start(programFile("packages/starbase/bench/BareAsks.process.ts"), [
     await postgres.ask<string>("database")
   ])
-  const workerd = await rival()
+  const workerd = await rivalOf()
   try {
     for (const program of [ours, bare]) {
       await program.ask("setUp", load)
@@ -70,8 +67,6 @@ await main(async () => {
     }
     const cpu = { starbase: [] as Array<number>, bare: [] as Array<number> }
     const rates = { starbase: [] as Array<number>, bare: [] as Array<number>, workerd: [] as Array<number> }
-    // Enough asks for a round of about the same length.
-    const asks = workerd === undefined ? 0 : Math.ceil((await workerd.round(20_000)) * seconds)
     for (let round = 1; round <= rounds; round++) {
       // Who goes first changes, so that neither always follows the other.
       const turn = (name: "starbase" | "bare", program: Program) => async () => {
@@ -81,7 +76,7 @@ await main(async () => {
       }
       const turns = [turn("starbase", ours), turn("bare", bare)]
       for (const turn of round % 2 === 0 ? turns.toReversed() : turns) await turn()
-      if (workerd !== undefined) rates.workerd.push(await workerd.round(asks))
+      if (workerd !== undefined) rates.workerd.push(await workerd.round(seconds))
       const last = Object.entries(rates)
         .filter(([, values]) => values.length > 0)
         .map(([name, values]) => `${name} ${Math.round(values.at(-1)!)}/s`)

@@ -3,12 +3,13 @@
  * same server, in rounds by turns; activations from the journal and the heap of an idle entity. `--rivals` fetches
  * workerd and Restate and puts their durable objects beside them.
  */
-import { rm } from "node:fs/promises"
 import { findPgbench, insertRate, type Mode, type Row, versionOf } from "./pgbench.ts"
 import { main, start } from "./program.ts"
 import { programFile, progress, record, words } from "./report.ts"
-import { type DurableRival, fetchRivals } from "./durableRivals.ts"
+import { startRestate } from "./restate.ts"
+import { fetchRivals, type Rival } from "./rivals.ts"
 import { percentile, table } from "./statistics.ts"
+import { startWorkerd } from "./workerd.ts"
 
 const { callers, entities, seconds, rounds, idle, activations, rivals } = words(
   { callers: 64, entities: 1000, seconds: 5, rounds: 5, idle: 4000, activations: 3 },
@@ -17,6 +18,9 @@ const { callers, entities, seconds, rounds, idle, activations, rivals } = words(
 
 /** Of the issue that this measures: share of pgbench's rate, activations per second, bytes of heap. */
 const targets = { pgbench: 0.5, activations: 2000, heapBytes: 20_000 }
+
+/** What a command sets, here as there. */
+const healthCheck = { path: "/up", startupSeconds: 5 }
 
 const modes: ReadonlyArray<Mode> = ["simple", "prepared"]
 
@@ -31,8 +35,17 @@ interface CommandRound {
 const loadProgram = (url: string) =>
   start(programFile("packages/starbase/bench/JournalLoad.process.ts"), [url], ["--expose-gc"])
 
-const rivalsOf = async (): Promise<ReadonlyArray<DurableRival>> => {
-  if (rivals) return fetchRivals({ callers, entities }, progress)
+const rivalsOf = async (): Promise<ReadonlyArray<Rival>> => {
+  const load = { callers, entities }
+  if (rivals) {
+    return fetchRivals(
+      {
+        workerd: (folder) => startWorkerd(folder, load, "write", healthCheck),
+        Restate: (folder) => startRestate(folder, load, healthCheck)
+      },
+      progress
+    )
+  }
   progress("workerd and Restate are left out: --rivals fetches them")
   return []
 }
@@ -133,9 +146,6 @@ await main(async () => {
     )
     record("journal", results)
   } finally {
-    for (const rival of others) {
-      await rival.stop()
-      await rm(rival.folder, { recursive: true, force: true })
-    }
+    for (const rival of others) await rival.stop()
   }
 })

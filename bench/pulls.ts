@@ -5,10 +5,10 @@
  */
 import { randomBytes } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePort } from "./freePort.ts"
 import { main, type Program, start } from "./program.ts"
 import { programFile, progress, record, words } from "./report.ts"
 import { percentile, table } from "./statistics.ts"
@@ -28,15 +28,6 @@ const { clusters, connections, rate, seconds, stepSeconds, parked, changes, burs
 
 const p99TargetMs = 50
 const ratioTarget = 0.6
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 
 const rssMiB = (program: Program): number => {
   const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${program.pid}/status`, "utf8"))?.[1]

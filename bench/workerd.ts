@@ -1,39 +1,32 @@
 /**
- * Durable Objects of workerd beside ours: as many objects with the same state in memory, asked by as many callers inside
- * the same process. The package is fetched into a temporary folder and leaves with it.
+ * Durable Objects of workerd. The callers are inside the same process: no socket between them and the objects. Time stands
+ * still in a worker between its inputs, so a round is counted in asks.
  */
-import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { freePort } from "./freePort.ts"
+import { eventually, install, type Load, post, type Rival, run, versionOf } from "./rivals.ts"
 
-const freePort = (): Promise<number> =>
-  new Promise((answer) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => answer(port))
-    })
-  })
+/** What an ask is: the value of an object in memory is read, or one is written and is durable when it is answered. */
+export type WorkerdAsk = "read" | "write"
 
-/** A caller's worker, and the objects. Time stands still in a worker between its inputs, so rounds are counted in asks. */
 const program = `
 import { DurableObject } from "cloudflare:workers"
 export class App extends DurableObject {
-  create(state) { this.state = state }
-  get() { return this.state }
+  fill(value) { this.value = value }
+  read() { return this.value }
+  async write(value) {
+    this.ctx.storage.put("value", value)
+    await this.ctx.storage.sync()
+  }
 }
 export default {
   async fetch(request, { APPS }) {
-    const { setUp, state, asks, callers, entities } = await request.json()
-    const stubs = Array.from({ length: entities }, (_, n) => APPS.get(APPS.idFromName(String(n))))
-    if (setUp) {
-      for (const stub of stubs) await stub.create(state)
-      return new Response("ok")
-    }
+    const { ask, value, asks, callers, entities } = await request.json()
+    const objects = Array.from({ length: entities }, (_, n) => APPS.get(APPS.idFromName(String(n))))
+    const given = (n) => (ask === "read" ? undefined : { ...value, n })
     const caller = async (first) => {
-      for (let n = first; n < asks; n += callers) await stubs[(n * 7919) % entities].get()
+      for (let n = first; n < asks; n += callers) await objects[(n * 7919) % entities][ask](given(n))
     }
     await Promise.all(Array.from({ length: callers }, (_, first) => caller(first)))
     return new Response("ok")
@@ -41,87 +34,57 @@ export default {
 }
 `
 
-const config = (port: number) => `
+const config = (port: number, disk: string | undefined) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
+  services = [(name = "main", worker = .worker)${
+    disk === undefined ? "" : `, (name = "disk", disk = (path = "${disk}", writable = true))`
+  }],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
 );
 const worker :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "worker.js")],
   compatibilityDate = "2025-01-01",
-  durableObjectNamespaces = [(className = "App", uniqueKey = "app")],
-  durableObjectStorage = (inMemory = void),
+  durableObjectNamespaces = [(className = "App", uniqueKey = "app", enableSql = ${disk !== undefined})],
+  durableObjectStorage = ${disk === undefined ? "(inMemory = void)" : '(localDisk = "disk")'},
   bindings = [(name = "APPS", durableObjectNamespace = "App")]
 );
 `
 
-export interface Rival {
-  readonly version: string
-  readonly setUp: (state: unknown) => Promise<void>
-  /** Answers per second. */
-  readonly round: (asks: number) => Promise<number>
-  readonly stop: () => Promise<void>
-}
-
 /** @errors with what npm or workerd said */
-export const startWorkerd = async (load: {
-  readonly callers: number
-  readonly entities: number
-}): Promise<Rival> => {
-  const folder = mkdtempSync(join(tmpdir(), "starform-workerd-"))
-  const remove = () => rmSync(folder, { recursive: true, force: true })
+export const startWorkerd = async (
+  folder: string,
+  load: Load,
+  ask: WorkerdAsk,
+  value: object
+): Promise<Rival> => {
+  install(folder, "workerd")
+  const port = await freePort()
+  const disk = join(folder, "objects")
+  mkdirSync(disk)
+  writeFileSync(join(folder, "worker.js"), program)
+  writeFileSync(join(folder, "config.capnp"), config(port, ask === "write" ? disk : undefined))
+  const platform = `workerd-${process.platform}-${process.arch === "x64" ? "64" : process.arch}`
+  const binary = join(folder, "node_modules/@cloudflare", platform, "bin/workerd")
+  const version = versionOf(binary)
+  const stop = run(binary, ["serve", join(folder, "config.capnp")])
+  const asking = async (what: "fill" | WorkerdAsk, asks: number) => {
+    const from = performance.now()
+    await post(`http://127.0.0.1:${port}`, { ...load, ask: what, value, asks })
+    return (asks * 1000) / (performance.now() - from)
+  }
   try {
-    execFileSync(
-      "npm",
-      ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder, "workerd"],
-      { stdio: ["ignore", "ignore", "pipe"], timeout: 120_000 }
-    )
-    const port = await freePort()
-    writeFileSync(join(folder, "worker.js"), program)
-    writeFileSync(join(folder, "config.capnp"), config(port))
-    const platform = `workerd-${process.platform}-${process.arch === "x64" ? "64" : process.arch}`
-    const binary = join(folder, "node_modules/@cloudflare", platform, "bin/workerd")
-    const version = execFileSync(binary, ["--version"], { encoding: "utf8" }).trim()
-    const child = spawn(binary, ["serve", join(folder, "config.capnp")], {
-      stdio: ["ignore", "ignore", "inherit"]
-    })
-    const ended = new Promise<void>((end) => child.once("close", () => end()))
-    // Node ends this process without asking when nothing else is left; the rival must not outlive it.
-    process.once("exit", () => child.kill("SIGKILL"))
-    const ask = async (body: object): Promise<void> => {
-      const response = await fetch(`http://127.0.0.1:${port}`, {
-        method: "POST",
-        body: JSON.stringify({ ...load, ...body })
-      })
-      if (!response.ok) throw new Error(`workerd answered ${response.status}: ${await response.text()}`)
-      await response.text()
-    }
+    // Every object has its value, and its file where it has one.
+    await eventually(() => asking(ask === "read" ? "fill" : "write", load.entities))
+    const first = await asking(ask, 4 * load.entities)
     return {
+      name: "workerd Durable Objects",
       version,
-      setUp: async (state) => {
-        for (let attempt = 0; ; attempt++) {
-          try {
-            return await ask({ setUp: true, state })
-          } catch (error) {
-            if (attempt >= 50 || child.exitCode !== null) throw error
-            await new Promise((next) => setTimeout(next, 100))
-          }
-        }
-      },
-      round: async (asks) => {
-        const from = performance.now()
-        await ask({ asks })
-        return (asks * 1000) / (performance.now() - from)
-      },
-      stop: async () => {
-        child.kill("SIGKILL")
-        await ended
-        remove()
-      }
+      round: (seconds) => asking(ask, Math.ceil(first * seconds)),
+      stop
     }
-  } catch (error) {
-    remove()
-    throw error
+  } catch (problem) {
+    await stop()
+    throw problem
   }
 }

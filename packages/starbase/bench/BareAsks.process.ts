@@ -10,7 +10,6 @@ import { Rpc } from "effect/rpc"
 import * as ClusterRunner from "@starform/starbase/ClusterRunner"
 import { AppIdentity } from "@starform/starbase/entities/app/AppEntity"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
-import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import { serve } from "../../../bench/program.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { runRound, type Round } from "./askLoops.ts"
@@ -35,7 +34,6 @@ const entity = BareApp.toLayer(
   { maxIdleTime: "5 minutes" }
 )
 
-await Effect.runPromise(HeapPolicy.apply)
 const place = await Effect.runPromise(placeOf(process.argv[2] ?? ""))
 const runtime = ManagedRuntime.make(
   entity.pipe(

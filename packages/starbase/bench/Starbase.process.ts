@@ -11,7 +11,6 @@ import { Slug } from "@starform/domain/ids/Slug"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import { pullsParked } from "@starform/starbase/metrics/StarbaseMetrics"
 import { hash } from "@starform/starbase/security/Token"
-import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import { serve } from "../../../bench/program.ts"
@@ -21,8 +20,6 @@ import * as ScriptedBuilder from "../test/harness/ScriptedBuilder.ts"
 import { clusterIdOf, tokenOf } from "./agents.ts"
 
 const [, , databaseUrl = "", port = "", dataDirectory = "", masterKey = ""] = process.argv
-
-await Effect.runPromise(HeapPolicy.apply)
 
 const settings = StarbaseConfig.layerTest({
   databaseUrl: Redacted.make(databaseUrl),

@@ -1,14 +1,12 @@
 /** Reads of App entities in one runner. Argument: the database's URL. */
 import { Effect, ManagedRuntime } from "effect"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
-import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import { serve } from "../../../bench/program.ts"
 import * as RunnerWorld from "../test/cluster/RunnerWorld.ts"
 import * as Specimens from "../test/entities/Specimens.ts"
 import { runRound, type Round } from "./askLoops.ts"
 import { placeOf } from "./place.ts"
 
-await Effect.runPromise(HeapPolicy.apply)
 const place = await Effect.runPromise(placeOf(process.argv[2] ?? ""))
 const runtime = ManagedRuntime.make(RunnerWorld.layer(place))
 

@@ -142,8 +142,23 @@ const ingress = HttpRouter.serve(
   { disableLogger: true }
 ).pipe(Layer.provideMerge(server))
 
-/** What every role stands on. */
-const platform = Layer.mergeAll(NodeCrypto.layer, NodeServices.layer, StarbaseTracing.layer)
+/** What every role stands on: stores, and what builds share. */
+const foundation = <E, R>(storage: Layer.Layer<BlobStore, E, R>) =>
+  builds.pipe(
+    Layer.provideMerge(storage),
+    Layer.provideMerge(journal),
+    Layer.provideMerge(database),
+    Layer.provideMerge(Layer.mergeAll(NodeCrypto.layer, NodeServices.layer, StarbaseTracing.layer))
+  )
+
+/** Entities on this runner, and who may ask them what. */
+const actors = people.pipe(
+  Layer.provideMerge(Entities.layerNoDeps),
+  Layer.provideMerge(EntityActivity.layer),
+  Layer.provideMerge(ClusterRunner.layer)
+)
+
+const doors = GitHooks.layerDismissal.pipe(Layer.provideMerge(ingress), Layer.provideMerge(git))
 
 /**
  * All roles in one process.
@@ -155,39 +170,21 @@ export const layerWithStorage = <E, R, E2, R2>(
   builder: Layer.Layer<BuildService, E, R>,
   storage: Layer.Layer<BlobStore, E2, R2>
 ) =>
-  GitHooks.layerDismissal.pipe(
-    Layer.provideMerge(ingress),
-    Layer.provideMerge(git),
+  doors.pipe(
     Layer.provideMerge(Layer.merge(deploys, building).pipe(Layer.provide(ClusterWorkflowEngine.layer))),
-    Layer.provideMerge(people),
-    Layer.provideMerge(Entities.layerNoDeps),
-    Layer.provideMerge(EntityActivity.layer),
-    Layer.provideMerge(ClusterRunner.layer),
+    Layer.provideMerge(actors),
     Layer.provideMerge(builder),
-    Layer.provideMerge(builds),
-    Layer.provideMerge(storage),
-    Layer.provideMerge(journal),
-    Layer.provideMerge(database),
-    Layer.provideMerge(platform)
+    Layer.provideMerge(foundation(storage))
   )
 
 /** All roles, with blobs in the data folder of this host. */
 export const layer = <E, R>(builder: Layer.Layer<BuildService, E, R>) => layerWithStorage(builder, blobFolder)
 
 /** Entities, their workflows, git and the API; builds are other processes'. */
-export const layerApi = GitHooks.layerDismissal.pipe(
-  Layer.provideMerge(ingress),
-  Layer.provideMerge(git),
+export const layerApi = doors.pipe(
   Layer.provideMerge(deploys.pipe(Layer.provide(ClusterWorkflowEngine.layer))),
-  Layer.provideMerge(people),
-  Layer.provideMerge(Entities.layerNoDeps),
-  Layer.provideMerge(EntityActivity.layer),
-  Layer.provideMerge(ClusterRunner.layer),
-  Layer.provideMerge(builds),
-  Layer.provideMerge(blobFolder),
-  Layer.provideMerge(journal),
-  Layer.provideMerge(database),
-  Layer.provideMerge(platform)
+  Layer.provideMerge(actors),
+  Layer.provideMerge(foundation(blobFolder))
 )
 
 /** Builds; entities are asked where they are. */
@@ -198,11 +195,7 @@ export const layerWorker = <E, R>(builder: Layer.Layer<BuildService, E, R>) =>
     Layer.provideMerge(EntityClients.layerNoDeps),
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(builder),
-    Layer.provideMerge(builds),
-    Layer.provideMerge(blobFolder),
-    Layer.provideMerge(journal),
-    Layer.provideMerge(database),
-    Layer.provideMerge(platform)
+    Layer.provideMerge(foundation(blobFolder))
   )
 
 /**

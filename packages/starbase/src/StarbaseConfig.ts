@@ -138,42 +138,44 @@ export const layer = (role: Role | null): Layer.Layer<StarbaseConfig, Config.Con
     Effect.map(config, (settings) => (role === null ? settings : { ...settings, role }))
   )
 
-/** Settings with nothing behind them, short of deadlines that hold; a test names what it needs. */
+/** With nothing behind them, short of deadlines that hold. */
+export const testSettings: StarbaseSettings = {
+  databaseUrl: Redacted.make(""),
+  databaseConnectionsMax: 8,
+  host: "127.0.0.1",
+  port: 0,
+  role: "all",
+  runnerHost: "127.0.0.1",
+  runnerPort: 0,
+  runnerListenHost: "",
+  runnerLockExpiry: Duration.seconds(5),
+  runnerLockRefresh: Duration.seconds(1),
+  runnerHealthCheck: Duration.seconds(1),
+  requestsMax: 15_000,
+  entityRequestsMax: 1024,
+  entitiesMax: 50_000,
+  masterKey: Redacted.make(""),
+  operatorTokenHash: "",
+  scrapeTokenHash: Option.none(),
+  otlpUrl: Option.none(),
+  dataDirectory: "/nonexistent",
+  socketDirectory: "/nonexistent",
+  gitSearchPath: "/usr/bin:/bin",
+  gitPushBytesMax: 64 * 1024 * 1024,
+  gitTreeEntriesMax: 200_000,
+  gitTreeBytesMax: 1024 ** 3,
+  gitHeartbeat: Duration.seconds(4),
+  gitTokenLife: Duration.minutes(1),
+  publicUrl: "http://127.0.0.1",
+  commandLine: "starform",
+  tokenAdvice: "",
+  appScheme: "http",
+  appPortSuffix: "",
+  appDomain: ".test",
+  buildDeadline: Duration.minutes(1),
+  rolloutDeadline: Duration.minutes(1)
+}
+
+/** Settings of a test, which names what it needs. */
 export const layerTest = (overrides: Partial<StarbaseSettings>): Layer.Layer<StarbaseConfig> =>
-  Layer.succeed(StarbaseConfig, {
-    databaseUrl: Redacted.make(""),
-    databaseConnectionsMax: 8,
-    host: "127.0.0.1",
-    port: 0,
-    role: "all",
-    runnerHost: "127.0.0.1",
-    runnerPort: 0,
-    runnerListenHost: "",
-    runnerLockExpiry: Duration.seconds(5),
-    runnerLockRefresh: Duration.seconds(1),
-    runnerHealthCheck: Duration.seconds(1),
-    requestsMax: 15_000,
-    entityRequestsMax: 1024,
-    entitiesMax: 50_000,
-    masterKey: Redacted.make(""),
-    operatorTokenHash: "",
-    scrapeTokenHash: Option.none(),
-    otlpUrl: Option.none(),
-    dataDirectory: "/nonexistent",
-    socketDirectory: "/nonexistent",
-    gitSearchPath: "/usr/bin:/bin",
-    gitPushBytesMax: 64 * 1024 * 1024,
-    gitTreeEntriesMax: 200_000,
-    gitTreeBytesMax: 1024 ** 3,
-    gitHeartbeat: Duration.seconds(4),
-    gitTokenLife: Duration.minutes(1),
-    publicUrl: "http://127.0.0.1",
-    commandLine: "starform",
-    tokenAdvice: "",
-    appScheme: "http",
-    appPortSuffix: "",
-    appDomain: ".test",
-    buildDeadline: Duration.minutes(1),
-    rolloutDeadline: Duration.minutes(1),
-    ...overrides
-  })
+  Layer.succeed(StarbaseConfig, { ...testSettings, ...overrides })

@@ -1,16 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
 import * as RunnerSafety from "@starform/starbase/RunnerSafety"
+import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 
 const safe = {
-  runnerHost: "127.0.0.1",
-  runnerListenHost: "",
-  runnerLockExpiry: Duration.seconds(5),
-  runnerLockRefresh: Duration.seconds(1),
-  runnerHealthCheck: Duration.seconds(1),
-  requestsMax: 15_000,
-  entityRequestsMax: 1024,
-  entitiesMax: 50_000,
+  ...StarbaseConfig.testSettings,
   masterKey: Redacted.make(Buffer.alloc(32, 7).toString("base64"))
 }
 

@@ -2,7 +2,6 @@
 import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as HeapPolicy from "@starform/starbase/HeapPolicy"
 import * as Starbase from "@starform/starbase/Starbase"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as Command from "effect/cli/Command"
@@ -47,8 +46,7 @@ const starbase = Command.make("starbase", { role }, (given) =>
 ).pipe(Command.withDescription("The control plane of Starform. Its settings: docs/configuration.md."))
 
 NodeRuntime.runMain(
-  HeapPolicy.apply.pipe(
-    Effect.andThen(Command.run(starbase, { version: "0.0.0" })),
+  Command.run(starbase, { version: "0.0.0" }).pipe(
     Effect.provide(
       Layer.mergeAll(TerminalCapabilities.layer, Logger.layer([Logger.consoleLogFmt])).pipe(
         Layer.provideMerge(NodeServices.layer)

@@ -1,6 +1,7 @@
 /** A TCP wire to a port of this machine that a test cuts, stalls or delays, in either direction. */
-import { connect, createServer, type Socket } from "node:net"
+import { connect, type Socket } from "node:net"
 import { Effect } from "effect"
+import { listen } from "../harness/Listener.ts"
 
 export type Direction = "to the server" | "to the client"
 
@@ -75,21 +76,8 @@ export const make = Effect.fnUntraced(function* (target: number) {
     lane("to the client", server, client)
   }
 
-  const listener = createServer(carry)
   const reset = () => sockets.forEach((socket) => socket.resetAndDestroy())
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      listener.listen(0, "127.0.0.1", () => {
-        const address = listener.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        listener.close()
-        reset()
-      })
-  )
+  const port = yield* listen(carry, reset)
   const wire: FaultWire = {
     port,
     cut: Effect.sync(() => {

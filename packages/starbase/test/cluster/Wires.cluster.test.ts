@@ -2,42 +2,27 @@
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type FaultWire } from "./FaultWire.ts"
-import { isFull, layer, underLoad, type UnderLoad } from "./FaultWorld.ts"
+import { isFull, layer, underLoad } from "./FaultWorld.ts"
 
 const timeout = 120_000
 
-const everyWire = (
-  { toVictim, fromVictim }: UnderLoad,
-  fault: (wire: FaultWire) => Effect.Effect<void>
-): Effect.Effect<void> => Effect.forEach([toVictim, ...fromVictim], fault, { discard: true })
+/** The load goes on while every wire between the victim and the others has the fault. */
+const whileEveryWire = (fault: (wire: FaultWire) => Effect.Effect<void>) =>
+  underLoad(({ toVictim, fromVictim, load }) =>
+    Effect.andThen(Effect.forEach([toVictim, ...fromVictim], fault, { discard: true }), load.progress(2))
+  )
 
 it.layer(layer("checks"), { timeout, excludeTestServices: true })(
   "The runner that checks on the others",
   (it) => {
-    it.effect(
-      "reaches none of them, and is reached by none",
-      () =>
-        underLoad((world) =>
-          Effect.gen(function* () {
-            yield* everyWire(world, ({ cut }) => cut)
-            yield* world.load.progress(2)
-          })
-        ),
-      timeout
-    )
+    it.effect("reaches none of them, and is reached by none", () => whileEveryWire(({ cut }) => cut), timeout)
   }
 )
 
 it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Between runners", (it) => {
   it.effect.runIf(isFull)(
     "nothing passes, in neither direction",
-    () =>
-      underLoad((world) =>
-        Effect.gen(function* () {
-          yield* everyWire(world, ({ cut }) => cut)
-          yield* world.load.progress(2)
-        })
-      ),
+    () => whileEveryWire(({ cut }) => cut),
     timeout
   )
 
@@ -55,25 +40,9 @@ it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Between r
 
   it.effect.runIf(isFull)(
     "bytes are taken, and none arrives",
-    () =>
-      underLoad((world) =>
-        Effect.gen(function* () {
-          yield* everyWire(world, ({ stall }) => stall())
-          yield* world.load.progress(2)
-        })
-      ),
+    () => whileEveryWire(({ stall }) => stall()),
     timeout
   )
 
-  it.effect.runIf(isFull)(
-    "everything arrives late",
-    () =>
-      underLoad((world) =>
-        Effect.gen(function* () {
-          yield* everyWire(world, ({ delay }) => delay(200))
-          yield* world.load.progress(2)
-        })
-      ),
-    timeout
-  )
+  it.effect.runIf(isFull)("everything arrives late", () => whileEveryWire(({ delay }) => delay(200)), timeout)
 })

@@ -1,6 +1,7 @@
 /** A TCP wire to a database that can be cut around one statement, so that a real client really loses a COMMIT. */
-import { connect, createServer, type Socket } from "node:net"
+import { connect, type Socket } from "node:net"
 import { Effect, type Scope } from "effect"
+import { listen } from "../harness/Listener.ts"
 
 export type Cut = "before the statement" | "after the commit"
 
@@ -55,20 +56,7 @@ export const cutWire = (server: URL): Effect.Effect<Wire, never, Scope.Scope> =>
         socket.on("close", close)
       }
     }
-    const listener = createServer(carry)
-    const port = yield* Effect.acquireRelease(
-      Effect.callback<number>((resume) => {
-        listener.listen(0, "127.0.0.1", () => {
-          const address = listener.address()
-          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-        })
-      }),
-      () =>
-        Effect.sync(() => {
-          listener.close()
-          sockets.forEach((socket) => socket.destroy())
-        })
-    )
+    const port = yield* listen(carry, () => sockets.forEach((socket) => socket.destroy()))
     return {
       port,
       cutAround: (text, cut) =>

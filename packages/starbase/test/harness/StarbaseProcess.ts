@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { freshDatabase } from "../Postgres.ts"
 import { freePort } from "./FreePort.ts"
 import * as ScriptedBuilder from "./ScriptedBuilder.ts"
@@ -25,39 +25,16 @@ export const place = Effect.gen(function* () {
   const port = yield* freePort
   const runnerPort = yield* freePort
   const settings: StarbaseConfig.StarbaseSettings = {
+    ...StarbaseConfig.testSettings,
     databaseUrl,
-    databaseConnectionsMax: 8,
-    host: "127.0.0.1",
     port,
-    role: "all",
-    runnerHost: "127.0.0.1",
     runnerPort,
-    runnerListenHost: "",
-    runnerLockExpiry: Duration.seconds(5),
-    runnerLockRefresh: Duration.seconds(1),
-    runnerHealthCheck: Duration.seconds(1),
-    requestsMax: 15_000,
-    entityRequestsMax: 1024,
-    entitiesMax: 50_000,
     masterKey: Redacted.make(randomBytes(32).toString("base64")),
     operatorTokenHash: hash(operatorToken),
-    scrapeTokenHash: Option.none(),
-    otlpUrl: Option.none(),
     dataDirectory: yield* temporaryFolder,
     socketDirectory: yield* temporaryFolder,
     gitSearchPath: "/usr/local/bin:/usr/bin:/bin",
-    gitPushBytesMax: 64 * 1024 * 1024,
-    gitTreeEntriesMax: 200_000,
-    gitTreeBytesMax: 1024 ** 3,
-    gitHeartbeat: Duration.seconds(4),
-    gitTokenLife: Duration.minutes(1),
     publicUrl: `http://127.0.0.1:${port}`,
-    commandLine: "starform",
-    tokenAdvice: "",
-    appScheme: "http",
-    appPortSuffix: "",
-    appDomain: ".test",
-    buildDeadline: Duration.minutes(1),
     rolloutDeadline: Duration.seconds(20)
   }
   return settings

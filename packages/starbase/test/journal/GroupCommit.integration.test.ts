@@ -9,24 +9,7 @@ import { defaults, type JournalSettings } from "@starform/starbase/journal/Journ
 import * as FaultWire from "../cluster/FaultWire.ts"
 import { cutWire } from "../entities/CutWire.ts"
 import { freshDatabase } from "../Postgres.ts"
-
-let next = 0
-
-const entity = (): EntityKey => ({ type: "Thing", id: `thing-${process.pid}-${next++}` })
-
-const append = (fields: Partial<Append> = {}): Append => ({
-  after: 0,
-  events: [{ _tag: "Happened" }],
-  actor: "operator",
-  requestId: `request-${next++}`,
-  atMs: 1_700_000_000_123,
-  reply: { payloadHash: "hash", reply: { ok: true } },
-  effects: [],
-  reserve: [],
-  release: [],
-  rows: [],
-  ...fields
-})
+import { append, entity } from "./Appends.ts"
 
 /** A journal of a process of its own. */
 const journalAt = (url: Redacted.Redacted<string>, settings: JournalSettings = defaults) =>

@@ -5,24 +5,7 @@ import { type Append, type AppendError, type EntityKey, Journal } from "@starfor
 import { defaults, type JournalSettings } from "@starform/starbase/journal/JournalSettings"
 import { Outbox } from "@starform/starbase/journal/Outbox"
 import { ReadModels } from "@starform/starbase/journal/ReadModels"
-
-let next = 0
-
-const entity = (): EntityKey => ({ type: "Thing", id: `thing-${process.pid}-${next++}` })
-
-const append = (fields: Partial<Append> = {}): Append => ({
-  after: 0,
-  events: [{ _tag: "Happened" }],
-  actor: "operator",
-  requestId: `request-${next++}`,
-  atMs: 1_700_000_000_123,
-  reply: { payloadHash: "hash", reply: { ok: true } },
-  effects: [],
-  reserve: [],
-  release: [],
-  rows: [],
-  ...fields
-})
+import { append, entity } from "./Appends.ts"
 
 type Services = Journal | Outbox | ReadModels
 

@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { AppId } from "@starform/domain/ids/AppId"
 import type { ClusterId } from "@starform/domain/ids/Ids"
 import type { Revision } from "@starform/domain/ids/Revision"
 import type { ObservedApp } from "@starform/domain/observed/ObservedApp"
@@ -134,7 +135,7 @@ export class ModelCluster {
       this.applied.delete(appId)
       this.report([
         {
-          appId: appId as never,
+          appId: AppId.make(appId),
           deployId: null,
           releaseId: null,
           ordinal,

@@ -18,8 +18,14 @@ const encode = Schema.encodeSync(DesiredState)
 const first = fullState({ n: 1, apps: [desiredApp()] })
 const second = fullState({ n: 2, apps: [desiredApp({ deploy: 2 })] })
 
+/** How long past its wait an answer may take where Starbase is silent and the test waits that out. */
+const shortMargin = Duration.millis(300)
+
+/** Outlasts a machine that is busy with other tests: each answer is given once. */
+const longMargin = Duration.seconds(20)
+
 /** A loop against a scripted Starbase, and what it holds. */
-const running = (answers: ReadonlyArray<Answer>, directory?: string) =>
+const running = (answers: ReadonlyArray<Answer>, directory?: string, pullMargin = longMargin) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const folder = directory ?? (yield* fs.makeTempDirectoryScoped({ prefix: "shuttle-pull-" }))
@@ -39,7 +45,7 @@ const running = (answers: ReadonlyArray<Answer>, directory?: string) =>
             dataDirectory: folder,
             stateKeyFile: `${folder}/state.key`,
             pullWait: Duration.seconds(1),
-            pullMargin: Duration.millis(300),
+            pullMargin,
             starbaseRetryFirst: Duration.millis(5),
             starbaseRetryMax: Duration.millis(20)
           })
@@ -96,7 +102,11 @@ describe("DesiredStatePull", () => {
         const later: Answer = (request, response) => {
           setTimeout(() => json(200, encode(deltaBetween(first, second)))(request, response), 40)
         }
-        const { holds, server } = yield* running([json(200, encode(first)), later, silence])
+        const { holds, server } = yield* running(
+          [json(200, encode(first)), later, silence],
+          undefined,
+          longMargin
+        )
         yield* holds(revision(2))
         yield* eventually(
           () => server.received.length >= 3,
@@ -114,14 +124,11 @@ describe("DesiredStatePull", () => {
     live(
       Effect.gen(function* () {
         const cut: Answer = (_, response) => response.socket?.destroy()
-        const { holds } = yield* running([
-          status(503),
-          cut,
-          json(200, encode(first)),
-          silence,
-          json(200, encode(second)),
-          silence
-        ])
+        const { holds } = yield* running(
+          [status(503), cut, json(200, encode(first)), silence, json(200, encode(second)), silence],
+          undefined,
+          shortMargin
+        )
         yield* holds(revision(1))
         yield* holds(revision(2))
       })

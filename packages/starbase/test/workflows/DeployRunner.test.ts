@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import {
+  EntityId,
   MessageStorage,
   RunnerHealth,
   Runners,
@@ -39,12 +40,24 @@ const runner = Sharding.layer.pipe(
   Layer.provide(ShardingConfig.layer({ availableShardGroups: shardGroups, assignedShardGroups: shardGroups }))
 )
 
+/** Lets time pass until a condition holds, at most an hour. */
+const passUntil = (holds: () => boolean) =>
+  Effect.repeat(TestClock.adjust("1 second"), { until: holds, schedule: Schedule.recurs(3_600) }).pipe(
+    Effect.tap(() => Effect.sync(() => assert.isTrue(holds())))
+  )
+
+/** Nobody can be asked before the runner has its shards. */
+const ready = Effect.flatMap(Sharding.Sharding, (sharding) =>
+  passUntil(() => sharding.hasShardId(sharding.getShardId(EntityId.make("any"), "builds")))
+)
+
 const withBuilder = <A, E>(cancel: Cancel, test: Effect.Effect<A, E, DeployRuns>) =>
   Effect.provide(
-    test,
+    Effect.andThen(ready, test),
     DeployRunner.layerNoDeps.pipe(
       Layer.provide([BuildOwner.layerNoDeps, WorkflowEngine.layerMemory]),
-      Layer.provide([builderThat(cancel), runner])
+      Layer.provide(builderThat(cancel)),
+      Layer.provideMerge(runner)
     )
   )
 
@@ -55,18 +68,13 @@ const handle = {
 
 const away = new BuilderUnavailable({ operation: "cancel", cause: "away" })
 
-/** Lets time pass until a condition holds, at most an hour. */
-const passUntil = (holds: () => boolean) =>
-  Effect.repeat(TestClock.adjust("1 second"), { until: holds, schedule: Schedule.recurs(3_600) }).pipe(
-    Effect.tap(() => Effect.sync(() => assert.isTrue(holds())))
-  )
-
 describe("cancelBuild", () => {
   it.effect("is done when the builder has answered", () => {
     let cancelled = false
     return withBuilder(
       () => Effect.sync(() => void (cancelled = true)),
       Effect.gen(function* () {
+        // No time passes meanwhile.
         yield* (yield* DeployRuns).cancelBuild(handle)
         assert.isTrue(cancelled)
       })

@@ -19,19 +19,23 @@ const project = (name: string, root: string, globalSetup: ReadonlyArray<string> 
   }
 })
 
-/** Runners that are killed, frozen and cut off. Two worlds at once: when one restarts Postgres, the other lives through it too. */
-const cluster = {
+/** Runners that are killed, frozen and cut off, two worlds at once. Each project has a PostgreSQL of its own. */
+const cluster = (name: string, include: string, exclude: ReadonlyArray<string> = []) => ({
   test: {
-    name: "cluster",
+    name,
     root: "packages/starbase",
     globalSetup: [restartable],
-    include: ["test/cluster/**/*.cluster.test.ts"],
+    include: [include],
+    exclude: [...exclude],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
     sequence: { groupOrder: 1 }
   }
-}
+})
+
+/** The file whose tests crash PostgreSQL: no other world may stand on it. */
+const postgresFaults = "test/cluster/Postgres.cluster.test.ts"
 
 /** Whole platforms: one at a time, after everything else, so that load and people's waits are what they are. */
 const endToEnd = {
@@ -54,7 +58,8 @@ export default defineConfig({
       project("shuttle", "packages/shuttle"),
       project("cli", "packages/cli", [postgres]),
       project("launchpad", "infra/launchpad", [postgres]),
-      cluster,
+      cluster("cluster", "test/cluster/**/*.cluster.test.ts", [postgresFaults]),
+      cluster("cluster-postgres", postgresFaults),
       endToEnd
     ]
   }

@@ -4,5 +4,5 @@ import { bootstrap, interrupted, runToEnd } from "./bootstrap.mjs"
 
 await bootstrap(fileURLToPath(import.meta.url))
 process.env.STARFORM_CLUSTER_TESTS = "full"
-const status = await runToEnd("vitest", ["run", "--project", "cluster", ...process.argv.slice(2)])
+const status = await runToEnd("vitest", ["run", "--project", "cluster*", ...process.argv.slice(2)])
 process.exitCode = interrupted() ?? status

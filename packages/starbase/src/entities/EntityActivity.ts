@@ -118,16 +118,28 @@ interface Sequenced {
   readonly sequence: () => number | null
 }
 
+const noErrors: ReadonlyArray<RecentError> = []
+
+const none: ReadonlySet<Recorded> = new Set()
+
+const withOne = (records: Set<Recorded> | undefined, record: Recorded): Set<Recorded> =>
+  records === undefined ? new Set([record]) : records.add(record)
+
+const withoutOne = (records: Set<Recorded> | undefined, record: Recorded): Set<Recorded> | undefined => {
+  records?.delete(record)
+  return records?.size === 0 ? undefined : records
+}
+
 /** The records of one incarnation. A class: an idle entity keeps these words and no closures. */
 export class Activity implements Watched {
   readonly #clock: Clock.Clock
   readonly #runner: RunnerAddress
   readonly #journaled: Sequenced
   readonly #sinceMs: number
-  /** In order of arrival, which is the order of their turns. */
-  readonly #waiting = new Set<Recorded>()
-  readonly #inFlight = new Set<Recorded>()
-  #errors: ReadonlyArray<RecentError> = []
+  /** In order of arrival, which is the order of their turns. Here and below, no set where nothing is in it. */
+  #waiting: Set<Recorded> | undefined = undefined
+  #inFlight: Set<Recorded> | undefined = undefined
+  #errors: ReadonlyArray<RecentError> = noErrors
   #turn: Recorded | undefined = undefined
 
   constructor(clock: Clock.Clock, runner: RunnerAddress, journaled: Sequenced) {
@@ -150,10 +162,10 @@ export class Activity implements Watched {
     // A read that memory answers is over as it arrives: nobody could have seen it in flight.
     if (isForked && isOver(work.value)) return work
     const record = recordedOf(request, this.#clock.currentTimeMillisUnsafe())
-    if (!isForked) this.#waiting.add(record)
+    if (!isForked) this.#waiting = withOne(this.#waiting, record)
     return Rpc.wrapMap(work as Effect.Effect<unknown, unknown>, (effect) =>
       Effect.suspend(() => {
-        if (isForked) this.#inFlight.add(record)
+        if (isForked) this.#inFlight = withOne(this.#inFlight, record)
         else this.#takeTurn(record)
         return effect
       }).pipe(Effect.onExit((exit) => Effect.sync(() => this.#end(record, exit))))
@@ -162,16 +174,19 @@ export class Activity implements Watched {
 
   /** Turns go by arrival: what came before `record` and still waits has left without one (INV-OPR-6). */
   #takeTurn(record: Recorded): void {
-    for (const earlier of this.#waiting.has(record) ? this.#waiting : []) {
-      this.#waiting.delete(earlier)
-      if (earlier === record) break
+    if (this.#waiting?.has(record)) {
+      for (const earlier of this.#waiting) {
+        this.#waiting.delete(earlier)
+        if (earlier === record) break
+      }
+      if (this.#waiting.size === 0) this.#waiting = undefined
     }
     this.#turn = record
-    this.#inFlight.add(record)
+    this.#inFlight = withOne(this.#inFlight, record)
   }
 
   #end(record: Recorded, exit: Exit.Exit<unknown, unknown>): void {
-    this.#inFlight.delete(record)
+    this.#inFlight = withoutOne(this.#inFlight, record)
     if (this.#turn === record) this.#turn = undefined
     const error = Exit.isFailure(exit) ? errorOf(exit.cause) : undefined
     if (error === undefined) return
@@ -183,21 +198,23 @@ export class Activity implements Watched {
 
   #incarnation(): Incarnation {
     const nowMs = this.#clock.currentTimeMillisUnsafe()
-    if (this.#turn === undefined) this.#waiting.clear()
+    if (this.#turn === undefined) this.#waiting = undefined
+    const waiting = this.#waiting ?? none
+    const inFlight = this.#inFlight ?? none
     const shown = (record: Recorded): RequestInFlight => ({
       tag: record.tag,
       requestId: record.requestId,
       principal: record.principal,
       ageMs: Math.max(0, nowMs - record.arrivedMs)
     })
-    const [oldest] = this.#waiting
+    const [oldest] = waiting
     return {
       sinceMs: this.#sinceMs,
       sequence: this.#journaled.sequence(),
-      waiting: this.#waiting.size,
+      waiting: waiting.size,
       waitingOldestMs: oldest === undefined ? null : shown(oldest).ageMs,
-      inFlightCount: this.#inFlight.size,
-      inFlight: [...this.#inFlight].sort(oldestFirst).slice(0, inFlightShown).map(shown),
+      inFlightCount: inFlight.size,
+      inFlight: [...inFlight].sort(oldestFirst).slice(0, inFlightShown).map(shown),
       errors: this.#errors
     }
   }

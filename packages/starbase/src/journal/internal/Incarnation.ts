@@ -36,7 +36,7 @@ export class Incarnation<State, Event> implements JournaledEntity<State, Event> 
   readonly journal: Journal.Journal["Service"]
   readonly model: EntityModel<State, Event, unknown>
   readonly key: Journal.EntityKey
-  readonly turn = Semaphore.makeUnsafe(1)
+  #turn: Semaphore.Semaphore | undefined = undefined
   loaded: Loaded<State> | undefined = undefined
   /** Made by the first who waits for the next change. */
   changed: Deferred.Deferred<void> | undefined = undefined
@@ -45,6 +45,11 @@ export class Incarnation<State, Event> implements JournaledEntity<State, Event> 
     this.journal = journal
     this.model = model
     this.key = { type: model.type, id }
+  }
+
+  /** One command at a time. Made by the first who needs it. */
+  get turn(): Semaphore.Semaphore {
+    return (this.#turn ??= Semaphore.makeUnsafe(1))
   }
 
   get name(): string {

@@ -46,8 +46,8 @@ const patienceMs = 30_000
 
 /**
  * There and back: so often more than without the fault may something of a push travel, because it meets others' effects and
- * messages at the stores. At most 80 ms in all; whoever waits for somebody's fault waits for a pause between two attempts,
- * and the shortest of those is 100 ms.
+ * messages at the stores. At most 80 ms in all; whoever waits for somebody's fault waits for a pause between two attempts at
+ * an effect, and the shortest of those is 100 ms.
  */
 const tripsMore = 10
 

@@ -35,8 +35,10 @@ const open = Effect.gen(function* () {
   yield* residents.enter(cluster.id, {
     isUpToDate: (agentTokenHash, known) => {
       const state = cluster.journaled.peek()
-      if (state === undefined || !isPermitted(state, agentTokenHash) || isNewer(state, known)) return false
-      cluster.agent = { revision: known, seenAtMs: clock.currentTimeMillisUnsafe() }
+      if (state === undefined || !isPermitted(state, agentTokenHash)) return false
+      const revision = revisionOf(state)
+      if (known !== revision) return false
+      cluster.agent = { revision, seenAtMs: clock.currentTimeMillisUnsafe() }
       return true
     }
   })

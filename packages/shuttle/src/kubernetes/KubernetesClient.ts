@@ -1,6 +1,7 @@
 /**
  * The requests that the agent makes to the Kubernetes API: our own HTTP with keep-alive, typed errors, a deadline for
- * each request, and at most `kubernetesRequestsMax` at once (watches aside). No retries: the loops that call decide.
+ * each request, and as many at once as the server keeps up with (`RequestPace`; watches aside). No retries but of what the
+ * server refused for its load: the loops that call decide.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Context from "effect/Context"
@@ -14,7 +15,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { errorOf } from "./internal/statusAnswer.ts"
@@ -30,6 +30,7 @@ import {
   type VersionExpired
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
+import * as RequestPace from "./RequestPace.ts"
 import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
 import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
 
@@ -130,7 +131,7 @@ const make = Effect.gen(function* () {
   const client = yield* NodeHttpClient.makeUndici.pipe(
     Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
   )
-  const requests = yield* Semaphore.make(settings.kubernetesRequestsMax)
+  const pace = yield* RequestPace.make(settings.kubernetesRequestsMax)
 
   /** The response, once it is 2xx. */
   const open = Effect.fnUntraced(function* (operation: string, request: HttpClientRequest.HttpClientRequest) {
@@ -146,15 +147,18 @@ const make = Effect.gen(function* () {
     return yield* Effect.flatMap(errorOf(operation, response), Effect.fail)
   })
 
-  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
-    effect.pipe(
+  /** @param operation its first word is the kind of request, its second the kind of object */
+  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) => {
+    const [kind = ""] = operation.split("/", 1)
+    const timed = effect.pipe(
       Effect.timeoutOrElse({
         duration: settings.kubernetesRequestTimeout,
         orElse: () =>
           Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
-      }),
-      Semaphore.withPermit(requests)
+      })
     )
+    return pace.run(kind, timed)
+  }
 
   const exchange = <A>(
     operation: string,

@@ -31,7 +31,7 @@ import {
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
 import * as RequestPace from "./RequestPace.ts"
-import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
+import { fieldManager, fromWire, hasBody, type ObservedObject, WireObject } from "./ObservedObject.ts"
 import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
 
 export interface ObjectPage {
@@ -111,6 +111,17 @@ const decodeEvents = Schema.decodeUnknownEffect(
   })
 )
 
+/**
+ * What is asked for of a kind. Without its body, values of Secrets never reach this process in lists and watches.
+ *
+ * @source Kubernetes API: "Metadata-only fetches"; a server that cannot do it answers with the whole object
+ */
+const accept = (kind: ResourceKind, form: "PartialObjectMetadata" | "PartialObjectMetadataList") => ({
+  accept: hasBody(kind)
+    ? "application/json"
+    : `application/json;as=${form};g=meta.k8s.io;v=v1,application/json`
+})
+
 const malformed = (operation: string) => (cause: unknown) =>
   new KubernetesAnswerMalformed({ operation, cause })
 
@@ -186,7 +197,9 @@ const make = Effect.gen(function* () {
     const operation = `get ${keyOf(reference)}`
     return exchange(
       operation,
-      HttpClientRequest.get(objectPath(reference), { acceptJson: true }),
+      HttpClientRequest.get(objectPath(reference), {
+        headers: accept(reference.kind, "PartialObjectMetadata")
+      }),
       readObject(operation, reference.kind)
     ).pipe(
       Effect.catchTags({
@@ -202,7 +215,7 @@ const make = Effect.gen(function* () {
     return exchange(
       operation,
       HttpClientRequest.get(collectionPath(kind), {
-        acceptJson: true,
+        headers: accept(kind, "PartialObjectMetadataList"),
         urlParams: {
           labelSelector,
           limit: settings.listPageSize,
@@ -230,7 +243,7 @@ const make = Effect.gen(function* () {
   const watch: Requests["watch"] = (kind, labelSelector, resourceVersion) => {
     const operation = `watch ${kind}`
     const request = HttpClientRequest.get(collectionPath(kind), {
-      acceptJson: true,
+      headers: accept(kind, "PartialObjectMetadata"),
       urlParams: {
         watch: 1,
         allowWatchBookmarks: true,

@@ -18,6 +18,7 @@ import * as KnownRequests from "./runners/KnownRequests.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
 import * as RunnerPings from "./runners/RunnerPings.ts"
+import * as RunnerViews from "./runners/RunnerViews.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
 import { type Role, StarbaseConfig, type StarbaseSettings } from "./StarbaseConfig.ts"
@@ -69,8 +70,8 @@ export const shardingOf = (settings: StarbaseSettings) => ({
   assignedShardGroups: [...groupsOf[settings.role]]
 })
 
-/** The runner's port, and what comes in there or goes out to other runners. */
-const server = RunnerServer.layer.pipe(
+/** The runner's port, and what comes in there or goes out to other runners, over whatever carries it and stores it. */
+export const layerServer = RunnerServer.layer.pipe(
   Layer.provideMerge(KnownRequests.layerNoDeps.pipe(Layer.provide(Sharding.layer))),
   Layer.provideMerge(Runners.layerRpc),
   Layer.provide(RpcServer.layerProtocolSocketServer)
@@ -88,7 +89,7 @@ export const layer = Layer.unwrap(
     const { runnerHost, runnerPort, masterKey } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
-    return server.pipe(
+    return layerServer.pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
@@ -96,7 +97,7 @@ export const layer = Layer.unwrap(
       Layer.provideMerge(
         WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
       ),
-      Layer.provideMerge(ShardRegister.layerPostgres),
+      Layer.provideMerge(Layer.merge(ShardRegister.layerPostgres, RunnerViews.layerPostgres)),
       Layer.provide(
         ShardingConfig.layer({
           ...shardingOf(settings),

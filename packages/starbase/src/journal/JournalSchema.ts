@@ -100,11 +100,22 @@ const inspectRunners = Effect.gen(function* () {
   )`
 })
 
+/** Which runners reach which. By the database's clock: those of runners may be wrong. */
+const seeRunners = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE runner_views (
+    observer text PRIMARY KEY,
+    seen jsonb NOT NULL,
+    at timestamptz NOT NULL
+  )`
+})
+
 const migrate = Migrator.make({})({
   loader: Migrator.fromRecord({
     "0001_create_journal": createJournal,
     "0002_index_owners": indexOwners,
-    "0003_inspect_runners": inspectRunners
+    "0003_inspect_runners": inspectRunners,
+    "0004_see_runners": seeRunners
   }),
   table: "starbase_migrations"
 })

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
+import * as Database from "./Database.ts"
 import * as PatientMessages from "./PatientMessages.ts"
 import * as KnownRequests from "./runners/KnownRequests.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
@@ -70,6 +71,17 @@ export const shardingOf = (settings: StarbaseSettings) => ({
   assignedShardGroups: [...groupsOf[settings.role]]
 })
 
+const unhurried = Layer.succeed(Database.StatementMax, Duration.infinity)
+
+/** effect's tables, which it brings up to date itself. */
+const messages = SqlMessageStorage.layerStorage({}).pipe(
+  Layer.provide(Layer.provide(SqlMessageStorage.layerMigrations({}), unhurried)),
+  Layer.provide(NodeCrypto.layerDigest)
+)
+const locks = SqlRunnerStorage.layerStorage({}).pipe(
+  Layer.provide(Layer.provide(SqlRunnerStorage.layerMigrations({}), unhurried))
+)
+
 /** The runner's port, and what comes in there or goes out to other runners, over whatever carries it and stores it. */
 export const layerServer = RunnerServer.layer.pipe(
   Layer.provideMerge(KnownRequests.layerNoDeps.pipe(Layer.provide(Sharding.layer))),
@@ -93,10 +105,8 @@ export const layer = Layer.unwrap(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
-      Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
-      Layer.provideMerge(
-        WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
-      ),
+      Layer.provideMerge(messages),
+      Layer.provideMerge(WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(locks))),
       Layer.provideMerge(Layer.merge(ShardRegister.layerPostgres, RunnerViews.layerPostgres)),
       Layer.provide(
         ShardingConfig.layer({

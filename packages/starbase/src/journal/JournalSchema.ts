@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
+import { unhurried } from "../Database.ts"
 
 const createJournal = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -121,4 +122,4 @@ const migrate = Migrator.make({})({
 })
 
 /** Brings the database up to date before anything that depends on it is built. Safe to run from many processes. */
-export const layer = Layer.effectDiscard(migrate)
+export const layer = Layer.effectDiscard(unhurried(migrate))

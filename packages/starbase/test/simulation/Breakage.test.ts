@@ -50,7 +50,7 @@ const lossy = (stores: Stores): Stores => {
   })
 }
 
-const seeds = 8
+const seeds = 16
 
 /** The first seed in which an invariant is violated. */
 const noticed = (breakage: Breakage, wanted: string): number | undefined => {

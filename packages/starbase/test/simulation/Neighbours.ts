@@ -18,7 +18,7 @@ import { Database, makeStores, type Stores } from "./FaultyStore.ts"
 import type { BuilderFaults } from "./ModelBuilder.ts"
 import { type ClusterFaults, ModelCluster } from "./ModelCluster.ts"
 import { during } from "./Quiet.ts"
-import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import { RunnerLocks, storage, views } from "./RunnerLocks.ts"
 import * as SharedMessages from "./SharedMessages.ts"
 import * as TenantFaults from "./TenantFaults.ts"
 import { clusterOf, identityOf, tokenHashOf, workspaceOf } from "./Tenants.ts"
@@ -120,7 +120,8 @@ const built = (world: World, fault: TenantFaults.TenantFault | undefined, breaki
       ),
       wire: new Wire(net, latency),
       messages: SharedMessages.makeDriver(store),
-      locksFor: (process) => storage(locks, store, process)
+      locksFor: (process) => storage(locks, store, process),
+      viewsFor: (process) => views(locks, store, process)
     }
   })
   deployment.places.forEach((place) => deployment.start(place))

@@ -4,7 +4,6 @@ import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as Runners from "effect/cluster/Runners"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
-import * as SocketRunner from "effect/cluster/SocketRunner"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import { Socket } from "effect/socket/Socket"
@@ -22,6 +21,7 @@ import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import * as EffectPerformer from "@starform/starbase/outbox/EffectPerformer"
 import * as OutboxRelay from "@starform/starbase/outbox/OutboxRelay"
 import * as RunnerPings from "@starform/starbase/runners/RunnerPings"
+import { RunnerViews } from "@starform/starbase/runners/RunnerViews"
 import * as PatientMessages from "@starform/starbase/PatientMessages"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import * as BuildOwner from "@starform/starbase/workflows/BuildOwner"
@@ -42,6 +42,7 @@ export const deadlines = { build: Duration.seconds(60), rollout: Duration.second
 export interface Shared {
   readonly database: Database
   readonly locksFor: (process: Process) => RunnerStorage.RunnerStorage["Service"]
+  readonly viewsFor: (process: Process) => RunnerViews["Service"]
   readonly messages: SharedMessages.Driver
   readonly wire: Wire
 }
@@ -63,15 +64,20 @@ const transport = (wire: Wire, process: Process, port: number) =>
     }))
   )
 
-const cluster = ({ database, locksFor, messages, wire }: Shared, process: Process, port: number) => {
+const cluster = (
+  { database, locksFor, viewsFor, messages, wire }: Shared,
+  process: Process,
+  port: number
+) => {
   const client = transport(wire, process, port)
   const health = RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))
-  return SocketRunner.layer.pipe(
+  return ClusterRunner.layerServer.pipe(
     Layer.provide([wire.layerServer(process, host, port), client]),
     Layer.provide(health),
     Layer.provideMerge(PatientMessages.layer),
     Layer.provideMerge(SharedMessages.layer(messages, database.store, process)),
     Layer.provide(Layer.sync(RunnerStorage.RunnerStorage, () => locksFor(process))),
+    Layer.provide(Layer.sync(RunnerViews, () => viewsFor(process))),
     Layer.provide(
       Layer.effect(
         ShardingConfig.ShardingConfig,

@@ -12,7 +12,7 @@ import type { BuilderFaults } from "./ModelBuilder.ts"
 import { ModelCluster } from "./ModelCluster.ts"
 import { during } from "./Quiet.ts"
 import { deadlineMs, hasPendingEffects, journalsOf, type Rest, restOf } from "./Rest.ts"
-import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import { RunnerLocks, storage, views } from "./RunnerLocks.ts"
 import * as SharedMessages from "./SharedMessages.ts"
 import type { Store } from "./Store.ts"
 import { Storm } from "./Storm.ts"
@@ -98,7 +98,8 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
       database,
       wire,
       messages,
-      locksFor: (process) => breakage.locksFor?.(process, store) ?? storage(locks, store, process)
+      locksFor: (process) => breakage.locksFor?.(process, store) ?? storage(locks, store, process),
+      viewsFor: (process) => views(locks, store, process)
     }
   })
   const people = new Tenants(outside, deployment)

@@ -1,16 +1,19 @@
 /**
  * The message store as workflows see it: what they ask of it is asked again until it answers. effect's workflow engine
  * makes a defect of a store that does not answer, keeps it as the result of the run, and the deploy of that run is lost:
- * a workflow's key is spent for ever. Keeping replies is left alone; whoever does that repeats it, or hands the shard over.
+ * a workflow's key is spent for ever. A reply that it gave up to keep leaves its request under way for ever.
  *
  * Reading for delivery claims what it reads, for ten minutes. A read whose answer nobody heard has claimed messages that
  * nobody delivers, and so has an owner before this one; the next read gives the claims of its shards back first. What is
  * being delivered is not delivered twice.
  */
+import * as Arr from "effect/Array"
 import type { PersistenceError } from "effect/cluster/ClusterError"
+import * as Message from "effect/cluster/Message"
 import { MessageStorage } from "effect/cluster/MessageStorage"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Rpc from "effect/rpc/Rpc"
 import * as Schedules from "./Schedules.ts"
 
 const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
@@ -54,20 +57,52 @@ const readsOf = (storage: MessageStorage["Service"]) => {
   return { ...resets, unprocessedMessages }
 }
 
+/**
+ * Replies are kept in the end, or by the next owner: an entity that stops, for its shard is given or taken away, ends the
+ * waiting. The table has room for one reply, so one that was kept unheard cannot be kept again: who waits is sent to read.
+ */
+const repliesOf = (storage: MessageStorage["Service"]) => {
+  const saveReply: MessageStorage["Service"]["saveReply"] = (reply) => {
+    const { requestId } = reply.reply
+    const again = Effect.flatMap(storage.repliesForUnfiltered([requestId]), (kept) =>
+      kept.some(({ _tag }) => _tag === "WithExit")
+        ? storage.unregisterReplyHandler(requestId)
+        : storage.saveReply(reply)
+    )
+    return Effect.catchTag(storage.saveReply(reply), "PersistenceError", (error) =>
+      reply.reply._tag === "WithExit"
+        ? Effect.interruptible(untilItAnswers(Effect.uninterruptible(again)))
+        : Effect.fail(error)
+    )
+  }
+  /** What is read answers by the storage that it was read from. */
+  const answering = (message: Message.Incoming<Rpc.Any>) =>
+    message._tag === "IncomingRequest"
+      ? new Message.IncomingRequest({ ...message, respond: saveReply })
+      : message
+  return { saveReply, answering }
+}
+
 /** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */
 export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.effect(
   MessageStorage,
-  Effect.map(MessageStorage, (storage) =>
-    MessageStorage.of({
+  Effect.map(MessageStorage, (storage) => {
+    const { saveReply, answering } = repliesOf(storage)
+    const { unprocessedMessages, ...resets } = readsOf(storage)
+    return MessageStorage.of({
       ...storage,
       saveRequest: (message) => untilItAnswers(storage.saveRequest(message)),
       saveEnvelope: (message) => untilItAnswers(storage.saveEnvelope(message)),
+      saveReply,
       clearReplies: (requestId, options) => untilItAnswers(storage.clearReplies(requestId, options)),
       clearAddress: (address) => untilItAnswers(storage.clearAddress(address)),
       repliesForUnfiltered: (requestIds) => untilItAnswers(storage.repliesForUnfiltered(requestIds)),
       requestIdForPrimaryKey: (options) => untilItAnswers(storage.requestIdForPrimaryKey(options)),
-      ...readsOf(storage),
-      unprocessedMessagesById: (ids) => untilItAnswers(storage.unprocessedMessagesById(ids))
+      ...resets,
+      unprocessedMessages: (shardIds, options) =>
+        Effect.map(unprocessedMessages(shardIds, options), Arr.map(answering)),
+      unprocessedMessagesById: (ids) =>
+        Effect.map(untilItAnswers(storage.unprocessedMessagesById(ids)), Arr.map(answering))
     })
-  )
+  })
 )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { MessageStorage } from "effect/cluster"
+import { Message, MessageStorage } from "effect/cluster"
 import { PersistenceError } from "effect/cluster/ClusterError"
 import * as ShardId from "effect/cluster/ShardId"
 import { TestClock } from "effect/testing"
@@ -8,21 +8,31 @@ import * as PatientMessages from "@starform/starbase/PatientMessages"
 
 const away = new PersistenceError({ cause: "the connection is gone" })
 
-/** A store that does not answer the first asks, and tells what it was asked. */
-const failing = (failures: number) => {
+const reply = { reply: { _tag: "WithExit", requestId: 1n } } as never
+
+/** Whether the store is away when it is asked, for the n-th time. */
+type Away = (what: string, n: number) => boolean
+
+const first =
+  (failures: number): Away =>
+  (_, n) =>
+    n <= failures
+
+/** A store that is away at times, and tells what it was asked. */
+const failing = (isAway: Away, kept: ReadonlyArray<object> = []) => {
   const asked: Array<string> = []
   const answer = <A>(what: string, value: A) =>
-    Effect.suspend(() => {
-      asked.push(what)
-      return asked.length <= failures ? Effect.fail(away) : Effect.succeed(value)
-    })
+    Effect.suspend(() => (isAway(what, asked.push(what)) ? Effect.fail(away) : Effect.succeed(value)))
   const layer = PatientMessages.layer.pipe(
     Layer.provide(
       Layer.succeed(MessageStorage.MessageStorage, {
         ...MessageStorage.noop,
         saveEnvelope: () => answer("save", undefined),
+        saveReply: () => answer("reply", undefined),
+        repliesForUnfiltered: () => answer("replies", kept as never),
+        unregisterReplyHandler: () => Effect.sync(() => void asked.push("send who waits to read")),
         resetShards: () => answer("reset", undefined),
-        unprocessedMessages: () => answer("read", [])
+        unprocessedMessages: () => answer("read", [new Message.IncomingRequest({} as never)])
       })
     )
   )
@@ -31,7 +41,7 @@ const failing = (failures: number) => {
 
 describe("The message store", () => {
   it.effect("is asked again for as long as it does not answer a workflow", () => {
-    const { asked, layer } = failing(20)
+    const { asked, layer } = failing(first(20))
     return Effect.gen(function* () {
       const storage = yield* MessageStorage.MessageStorage
       const saved = yield* Effect.forkChild(storage.saveEnvelope({} as never))
@@ -41,8 +51,49 @@ describe("The message store", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is asked to keep the reply of a message for as long as it does not answer", () => {
+    const { asked, layer } = failing(first(20))
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      const saved = yield* Effect.forkChild(Effect.uninterruptible(storage.saveReply(reply)))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(saved)
+      assert.deepStrictEqual(asked, ["reply", ...Array.from({ length: 20 }, () => "replies"), "reply"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("keeps one reply: whoever waits for one that was kept unheard reads it", () => {
+    const { asked, layer } = failing(first(1), [{ _tag: "WithExit" }])
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      yield* storage.saveReply(reply)
+      assert.deepStrictEqual(asked, ["reply", "replies", "send who waits to read"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("hears of the reply of a message that was read from it in the same way", () => {
+    const { asked, layer } = failing((what) => what === "reply", [{ _tag: "WithExit" }])
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      const [message] = yield* storage.unprocessedMessages([ShardId.make("default", 1)])
+      assert.strictEqual(message?._tag, "IncomingRequest")
+      if (message?._tag === "IncomingRequest") yield* message.respond(reply)
+      assert.deepStrictEqual(asked, ["read", "reply", "replies", "send who waits to read"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is left by an entity that stops while it does not answer", () => {
+    const { layer } = failing(first(Number.POSITIVE_INFINITY))
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      const saved = yield* Effect.forkChild(Effect.uninterruptible(storage.saveReply(reply)))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.interrupt(saved)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("gets its claims back after a read that nobody heard, and only then", () => {
-    const { asked, layer } = failing(1)
+    const { asked, layer } = failing(first(1))
     return Effect.gen(function* () {
       const storage = yield* MessageStorage.MessageStorage
       const read = storage.unprocessedMessages([ShardId.make("default", 1)])
@@ -54,7 +105,7 @@ describe("The message store", () => {
   })
 
   it.effect("gets the claims of an owner before this one back, also when the first try fails", () => {
-    const { asked, layer } = failing(1)
+    const { asked, layer } = failing(first(1))
     return Effect.gen(function* () {
       const storage = yield* MessageStorage.MessageStorage
       const shards = [ShardId.make("default", 1)]

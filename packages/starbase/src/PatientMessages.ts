@@ -58,8 +58,8 @@ const readsOf = (storage: MessageStorage["Service"]) => {
 }
 
 /**
- * Replies are kept in the end, or by the next owner: an entity that stops, for its shard is given or taken away, ends the
- * waiting. The table has room for one reply, so one that was kept unheard cannot be kept again: who waits is sent to read.
+ * The table has room for one reply of a request, so one that was kept unheard cannot be kept again: who waits is sent to
+ * read. Not for ever: an entity does not stop before its replies are kept, and a runner whose shards are lost must let go.
  */
 const repliesOf = (storage: MessageStorage["Service"]) => {
   const saveReply: MessageStorage["Service"]["saveReply"] = (reply) => {
@@ -70,9 +70,7 @@ const repliesOf = (storage: MessageStorage["Service"]) => {
         : storage.saveReply(reply)
     )
     return Effect.catchTag(storage.saveReply(reply), "PersistenceError", (error) =>
-      reply.reply._tag === "WithExit"
-        ? Effect.interruptible(untilItAnswers(Effect.uninterruptible(again)))
-        : Effect.fail(error)
+      reply.reply._tag === "WithExit" ? Effect.retry(again, Schedules.replyAway) : Effect.fail(error)
     )
   }
   /** What is read answers by the storage that it was read from. */

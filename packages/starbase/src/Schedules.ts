@@ -57,6 +57,9 @@ export const messagesAway = {
   while: (error: { readonly _tag: string }) => error._tag === "PersistenceError"
 }
 
+/** A reply that the message store does not take: 50 ms doubling to 1.6 s, six times; the library repeats that four times. */
+export const replyAway = { schedule: Schedule.exponential("50 millis"), while: messagesAway.while, times: 6 }
+
 /** Milliseconds until an effect is performed again after its n-th failed attempt: 100 doubling to 60,000. Stored, so without variation. */
 export const effectPauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))
 

@@ -134,10 +134,11 @@ export const layerNoDeps = Layer.effect(
       ensure,
       keep: (name, deployId, commit) =>
         Effect.asVoid(git(name, "update-ref", `refs/starform/deploys/${deployId}`, commit)),
+      // A git that ended without a word may have moved it.
       moveBranch: (name, ref, commit) =>
-        ensure(name).pipe(
-          Effect.andThen(git(name, "update-ref", ref, commit)),
-          Effect.andThen(bundles.changed(name))
+        Effect.andThen(
+          ensure(name),
+          Effect.asVoid(Effect.ensuring(git(name, "update-ref", ref, commit), bundles.changed(name)))
         ),
       isCommit: (name, id) => Effect.map(git(name, "cat-file", "-t", id), (type) => type === "commit"),
       subject: (name, commit) => git(name, "log", "-1", "--format=%s", commit),

@@ -6,11 +6,14 @@ import { dirname, join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
+import { ChildProcessSpawner } from "effect/process"
+import { CommitSha } from "@starform/domain/ids/Digest"
 import { ProjectId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
 import * as BundleIndex from "@starform/starbase/git/BundleIndex"
 import { GitConfig } from "@starform/starbase/git/GitConfig"
+import * as GitRepositories from "@starform/starbase/git/GitRepositories"
 import * as RepositoryBundles from "@starform/starbase/git/RepositoryBundles"
 import { pathIn, type RepositoryName } from "@starform/starbase/git/RepositoryName"
 import { BlobStore, DiskFull } from "@starform/starbase/storage/BlobStore"
@@ -79,6 +82,23 @@ const repository = Effect.gen(function* () {
 
 const newest = (name: RepositoryName) =>
   Effect.flatMap(BundleIndex.BundleIndex, (index) => Effect.map(index.newest(name), Option.getOrThrow))
+
+/** git moves a branch, and is killed before it says so. */
+const killed = Layer.effect(
+  ChildProcessSpawner.ChildProcessSpawner,
+  Effect.map(ChildProcessSpawner.ChildProcessSpawner, ({ spawn }) =>
+    ChildProcessSpawner.make((command) =>
+      Effect.map(spawn(command), (child) =>
+        command._tag === "StandardCommand" && command.args.includes("update-ref")
+          ? ChildProcessSpawner.makeHandle({
+              ...child,
+              exitCode: Effect.as(child.exitCode, ChildProcessSpawner.ExitCode(137))
+            })
+          : child
+      )
+    )
+  )
+)
 
 const blobCount = Effect.flatMap(BlobStore, ({ list }) => Stream.runCount(list))
 
@@ -188,5 +208,27 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("RepositoryBundl
       const known = yield* GitClone.until("the bundle is written", index.newest(name), Option.isSome)
       assert.isTrue(Option.isSome(known))
     })
+  )
+
+  it.effect(
+    "INV-GIT-7 writes the bundle of a branch that moved, although git was killed before it said so",
+    () =>
+      Effect.gen(function* () {
+        const { name, path, clone } = yield* repository
+        yield* (yield* RepositoryBundles.RepositoryBundles).write(name)
+        const first = yield* newest(name)
+        const commit = yield* clone.commit({ app: "2" })
+        yield* clone.git("push", "--quiet", path, "HEAD:refs/keep/second")
+        const context = yield* Layer.build(GitRepositories.layerNoDeps.pipe(Layer.provide(killed)))
+        const { moveBranch } = Context.get(context, GitRepositories.GitRepositories)
+        yield* Effect.flip(moveBranch(name, "refs/heads/main", CommitSha.make(commit)))
+        yield* newest(name).pipe(
+          Effect.repeat({
+            until: ({ digest }) => digest !== first.digest,
+            schedule: Schedule.spaced("20 millis")
+          }),
+          Effect.timeout("10 seconds")
+        )
+      }).pipe(Effect.scoped)
   )
 })

@@ -38,13 +38,18 @@ export const layer = Layer.effect(
     const answers = (address: RunnerAddress) =>
       once(address).pipe(Effect.retry(Schedules.runnerPings), Effect.isSuccess)
 
-    /** Others that refreshed their locks of late; those that died are forgotten after `STARBASE_RUNNER_LOCK_EXPIRY`. */
-    const others = Effect.map(members.getRunners, (all) =>
-      all.map(([{ address }]) => address).filter((address) => !isSelf(address))
-    )
+    /** Runners that refreshed their locks of late; those that died are forgotten after `STARBASE_RUNNER_LOCK_EXPIRY`. */
+    const present = Effect.map(members.getRunners, (all) => all.map(([runner]) => runner))
     const isCutOff = Effect.gen(function* () {
-      const addresses = yield* others
-      if (addresses.length < othersToDoubtOneself) return false
+      const all = yield* present
+      const others = all.filter(({ address }) => !isSelf(address))
+      const addresses = others.map(({ address }) => address)
+      // Shards that nobody else takes help nobody, and the looking after would end with them.
+      const groups = new Set(others.flatMap((other) => other.groups))
+      const isNeeded = all.some(
+        (runner) => isSelf(runner.address) && runner.groups.some((group) => !groups.has(group))
+      )
+      if (isNeeded || addresses.length < othersToDoubtOneself) return false
       const reached = yield* Effect.forEach(addresses, (address) => Effect.isSuccess(once(address)), {
         concurrency: "unbounded"
       })

@@ -42,6 +42,9 @@ export const watcherWaits = {
   while: (error: Classed) => error.reaction !== "lookElsewhere"
 }
 
+/** A branch that another process moved meanwhile, or whose git was killed: three times, 100 ms apart. */
+export const branchMoves = { schedule: Schedule.spaced("100 millis"), times: 3 }
+
 /** A builder of ours that broke or forgot a build is asked again every 2 s; the build's own deadline ends that. */
 export const builderAway = Schedule.spaced("2 seconds")
 

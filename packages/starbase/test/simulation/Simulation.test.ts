@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { simulate, tell } from "./Simulation.ts"
+import { tell } from "./Judgement.ts"
+import { simulate } from "./Simulation.ts"
 
 const seeds = 300
 

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import { lean } from "./entities/Surroundings.ts"
 import * as PatientMessages from "./PatientMessages.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
@@ -78,7 +79,7 @@ export const layer = Layer.unwrap(
     const { runnerHost, runnerPort, masterKey } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
-    return SocketRunner.layer.pipe(
+    return lean(SocketRunner.layer).pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),

@@ -100,11 +100,23 @@ const inspectRunners = Effect.gen(function* () {
   )`
 })
 
+/**
+ * Which effects of an entity wait for each other: `lineOf` says the same. Generated, so that rows which an older runner
+ * still writes have it.
+ */
+const lineUpEffects = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE outbox ADD COLUMN line text NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN effect->>'_tag' = 'TellObserved' THEN coalesce(effect->>'appId', '') ELSE '' END) STORED`
+  yield* sql`CREATE INDEX outbox_by_line ON outbox (entity_type, entity_id, line, sequence, position)`
+})
+
 const migrate = Migrator.make({})({
   loader: Migrator.fromRecord({
     "0001_create_journal": createJournal,
     "0002_index_owners": indexOwners,
-    "0003_inspect_runners": inspectRunners
+    "0003_inspect_runners": inspectRunners,
+    "0004_line_up_effects": lineUpEffects
   }),
   table: "starbase_migrations"
 })

@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AgentRoutes from "@starform/starbase/api/AgentRoutes"
 import * as Directory from "@starform/starbase/api/Directory"
+import * as PlainPulls from "@starform/starbase/api/PlainPulls"
 import * as RequestLimit from "@starform/starbase/api/RequestLimit"
 import * as ServiceCatalog from "@starform/starbase/api/ServiceCatalog"
 import * as BuildLog from "@starform/starbase/builds/BuildLog"
@@ -161,7 +162,9 @@ const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps)
 
 const building = Layer.mergeAll(BuildRelease.layerNoDeps, BuildOwner.layerNoDeps)
 
-const routes = HttpRouter.toHttpEffect(Layer.merge(RequestLimit.layerRoutes, AgentRoutes.layerRoutes))
+const routes = HttpRouter.toHttpEffect(
+  Layer.mergeAll(PlainPulls.layerRoutes, RequestLimit.layerRoutes, AgentRoutes.layerRoutes)
+)
 
 /** HTTP as it reaches a runner: the routes that agents ask. */
 export class AgentDoor extends Context.Service<AgentDoor, Effect.Success<typeof routes>>()(

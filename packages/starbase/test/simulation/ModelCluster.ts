@@ -22,6 +22,7 @@ export interface ClusterFaults {
   readonly isBad: (app: DesiredApp) => boolean
   /** Whether an agent that is there has something to say. */
   readonly reportOf: () => "sent" | "lost"
+  /** How long a pull waits; 0 is one that does not, as the fall-back of an agent whose waiting pulls break. */
   readonly waitMs: () => number
 }
 
@@ -52,6 +53,8 @@ const isWhole = (
   const hashes = Array.from(apps, ([appId, app]) => [appId, sha256(appHashInput(app))] as const)
   return hash === `sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`
 }
+
+const plainPullEveryMs = 5_000
 
 const reportEveryMs = 10_000
 
@@ -108,7 +111,8 @@ export class ModelCluster {
         const pull = HttpClientRequest.get(this.url("desired-state"), {
           headers: {
             authorization: `Bearer ${token}`,
-            ...(known === null ? {} : { "if-none-match": `"${known}"`, prefer: `wait=${seconds}` }),
+            ...(known === null ? {} : { "if-none-match": `"${known}"` }),
+            ...(known === null || seconds === 0 ? {} : { prefer: `wait=${seconds}` }),
             ...(this.wantsWhole ? { "accept-delta": "no" } : {})
           }
         })
@@ -121,6 +125,7 @@ export class ModelCluster {
         )
         const isTaken = answer !== undefined && this.incarnation === incarnation && this.take(known, answer)
         if (!isTaken) yield* Effect.sleep(500)
+        else if (seconds === 0) yield* Effect.sleep(plainPullEveryMs)
       }
     })
   }

@@ -124,7 +124,7 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
             storm.isOver || pods.is(0.9) ? pods.between(200, 6_000) : pods.between(6_000, 90_000),
           isBad: ({ releaseId }) => hashOf(releaseId, world.seed) % 8 === 0,
           reportOf: () => (storm.isOver || pods.is(0.95) ? "sent" : "lost"),
-          waitMs: () => pods.pick([5_000, 15_000, 30_000])
+          waitMs: () => pods.pick([0, 5_000, 15_000, 30_000])
         }
       })
   )

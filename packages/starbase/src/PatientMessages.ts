@@ -30,29 +30,40 @@ const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
 
 /** Reads that know whether claims were left behind: by a read that nobody heard, or by an owner before this one. */
 const readsOf = (storage: MessageStorage["Service"]) => {
-  let areClaimsLeft = false
+  /** Counted, for a read that is under way knows nothing of what is left meanwhile. */
+  let left = 0
+  let givenBack = 0
   /** Gives claims back; whoever calls it lets a failure be. */
   const givingBack = <A, E>(reset: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.onExit(reset, (exit) =>
       Effect.sync(() => {
-        areClaimsLeft ||= exit._tag === "Failure"
+        if (exit._tag === "Failure") left++
       })
     )
   const resets: Pick<MessageStorage["Service"], "resetShards" | "resetRequests" | "resetAddresses"> = {
     resetShards: (shardIds) => givingBack(storage.resetShards(shardIds)),
-    resetRequests: (requestIds) => givingBack(storage.resetRequests(requestIds)),
+    // A request that gives its own claim back has not ended, and one that is delivered until then is delivered to nobody:
+    // the next read does it.
+    resetRequests: () => Effect.sync(() => void left++),
     resetAddresses: (addresses) => givingBack(storage.resetAddresses(addresses))
   }
   const unprocessedMessages: MessageStorage["Service"]["unprocessedMessages"] = (shardIds, options) => {
     const shards = [...shardIds]
-    return Effect.suspend(() => (areClaimsLeft ? storage.resetShards(shards) : Effect.void)).pipe(
-      Effect.andThen(Effect.suspend(() => storage.unprocessedMessages(shards, options))),
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          areClaimsLeft = exit._tag === "Failure"
-        })
+    return Effect.suspend(() => {
+      const known = left
+      const reset = known > givenBack ? storage.resetShards(shards) : Effect.void
+      return Effect.andThen(
+        reset,
+        Effect.suspend(() => storage.unprocessedMessages(shards, options))
+      ).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (exit._tag === "Success") givenBack = known
+            else left++
+          })
+        )
       )
-    )
+    })
   }
   return { ...resets, unprocessedMessages }
 }

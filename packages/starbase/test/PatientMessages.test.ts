@@ -32,7 +32,8 @@ const failing = (isAway: Away, kept: ReadonlyArray<object> = []) => {
         repliesForUnfiltered: () => answer("replies", kept as never),
         unregisterReplyHandler: () => Effect.sync(() => void asked.push("send who waits to read")),
         resetShards: () => answer("reset", undefined),
-        unprocessedMessages: () => answer("read", [new Message.IncomingRequest({} as never)])
+        unprocessedMessages: () =>
+          Effect.andThen(Effect.yieldNow, answer("read", [new Message.IncomingRequest({} as never)]))
       })
     )
   )
@@ -103,6 +104,34 @@ describe("The message store", () => {
       yield* Effect.flip(storage.resetShards(shards))
       yield* storage.unprocessedMessages(shards)
       assert.deepStrictEqual(asked, ["reset", "reset", "read"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect(
+    "gives the claim of a request that lost its shard back with the next read, which it has ended by",
+    () => {
+      const { asked, layer } = failing(first(0))
+      return Effect.gen(function* () {
+        const storage = yield* MessageStorage.MessageStorage
+        const shards = [ShardId.make("default", 1)]
+        yield* storage.resetRequests([])
+        assert.deepStrictEqual(asked, [])
+        yield* storage.unprocessedMessages(shards)
+        yield* storage.unprocessedMessages(shards)
+        assert.deepStrictEqual(asked, ["reset", "read", "read"])
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
+  it.effect("remembers a claim that was left while a read was under way", () => {
+    const { asked, layer } = failing(first(0))
+    return Effect.gen(function* () {
+      const storage = yield* MessageStorage.MessageStorage
+      const shards = [ShardId.make("default", 1)]
+      const read = storage.unprocessedMessages(shards)
+      yield* Effect.all([read, storage.resetRequests([])], { concurrency: 2 })
+      yield* read
+      assert.strictEqual(asked.filter((what) => what === "reset").length, 1)
     }).pipe(Effect.provide(layer))
   })
 })

@@ -49,7 +49,7 @@ const nobody = "0".repeat(40)
 
 interface Push {
   readonly change: PushedCommit
-  readonly token: string
+  readonly remote: Remote
   readonly history: ReadonlyArray<string>
 }
 
@@ -71,9 +71,9 @@ export class GitPushes {
     this.chance = outside.world.chance.fork("git")
   }
 
-  /** git asks who is there, and then sends; either request may come to another process. */
-  private request({ change, token }: Push, action: string) {
-    const url = `http://starbase/git/${change.remote}.git/${action}`
+  /** git asks who is there, and then sends or fetches; each request may come to another process. */
+  private request({ name, token }: Remote, action: string) {
+    const url = `http://starbase/git/${name}.git/${action}`
     const request = HttpServerRequest.fromClientRequest(
       HttpClientRequest.get(url, {
         headers: { authorization: `Basic ${Buffer.from(`git:${token}`).toString("base64")}` }
@@ -87,7 +87,7 @@ export class GitPushes {
     const { change, history } = push
     return Effect.gen({ self: this }, function* () {
       const session = yield* PushSession
-      const { target, repository } = yield* this.request(push, "git-receive-pack")
+      const { target, repository } = yield* this.request(push.remote, "git-receive-pack")
       const path = `/data/git/${repository.projectId}/${repository.service}.git`
       if (!this.git.receive(path, history)) return "the remote end hung up unexpectedly"
       const ref = `refs/heads/${change.branch}`
@@ -113,7 +113,7 @@ export class GitPushes {
     }
     const asked = this.deployment.visit<unknown, unknown>(
       "look",
-      this.request(push, "info/refs?service=git-receive-pack")
+      this.request(push.remote, "info/refs?service=git-receive-pack")
     )
     const sent = this.deployment.visit<ReadonlyArray<Verdict> | string, unknown>(
       "push",
@@ -136,9 +136,23 @@ export class GitPushes {
     )
   }
 
+  /** Several people look at a service at once. What they see is git's; a repository that is lost is made for them first. */
+  look(remote: Remote): Effect.Effect<void> {
+    const asked = this.deployment.visit<unknown, unknown>(
+      "look",
+      this.request(remote, "info/refs?service=git-upload-pack")
+    )
+    const one = asked.pipe(Effect.timeout("25 seconds"), Effect.ignore)
+    return Effect.all(
+      Array.from({ length: 1 + this.chance.below(3) }, () => one),
+      { concurrency: "unbounded", discard: true }
+    )
+  }
+
   /** One change of a service, pushed until git says how it ended, or its people have had enough. */
-  push({ name, token }: Remote): Effect.Effect<void> {
+  push(remote: Remote): Effect.Effect<void> {
     const { chance } = this
+    const { name } = remote
     const history = this.histories.get(name) ?? []
     this.histories.set(name, history)
     const commit = commitOf(this.outside.world.seed, this.commits.length)
@@ -153,7 +167,7 @@ export class GitPushes {
       isLive: false
     }
     this.commits.push(change)
-    const push: Push = { change, token, history: [...history] }
+    const push: Push = { change, remote, history: [...history] }
     const leavesAfterMs = chance.is(0.15) ? chance.between(5, 8_000) : null
     const attemptsMax = chance.is(0.15) ? 1 : 8
     return Effect.gen({ self: this }, function* () {

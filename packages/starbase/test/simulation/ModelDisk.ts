@@ -25,6 +25,7 @@ export class ModelDisk {
   readonly repositories = new Map<string, Repository>()
   readonly files = new Map<string, Uint8Array>()
   private readonly folders = new Set<string>()
+  private temporary = 0
   readonly store: Store
 
   constructor(store: Store) {
@@ -38,6 +39,12 @@ export class ModelDisk {
 
   makeFolder(path: string): void {
     for (let folder = path; folder !== ""; folder = parentOf(folder)) this.folders.add(folder)
+  }
+
+  private makeTemporary(prefix: string): string {
+    const path = `${prefix}${++this.temporary}`
+    this.makeFolder(path)
+    return path
   }
 
   private below(path: string): ReadonlyArray<string> {
@@ -103,6 +110,11 @@ export class ModelDisk {
       FileSystem.makeNoop({
         exists: (path) => operation("exists", path, () => this.has(path)),
         makeDirectory: (path) => operation("makeDirectory", path, () => this.makeFolder(path)),
+        makeTempDirectoryScoped: ({ directory = "", prefix = "" } = {}) =>
+          Effect.acquireRelease(
+            operation("makeTempDirectory", directory, () => this.makeTemporary(`${directory}/${prefix}`)),
+            (path) => Effect.ignore(operation("remove", path, () => this.remove(path)))
+          ),
         chmod: (path) =>
           operation("chmod", path, () => (this.has(path) ? undefined : failure("NotFound", "chmod", path))),
         remove: (path, { force = false } = {}) =>

@@ -10,6 +10,7 @@ import type { Command } from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type { Chance } from "./Chance.ts"
 import type { ModelDisk, Repository } from "./ModelDisk.ts"
 import { ask, type Store } from "./Store.ts"
 import type { Process } from "./World.ts"
@@ -50,18 +51,21 @@ export const refsOf = (bundle: Uint8Array): ReadonlyMap<string, string> =>
 
 const nobody = "0".repeat(40)
 
-/** Milliseconds that a program holds what it works on. */
+/** Milliseconds that a program holds what it works on; a whole repository is packed or unpacked for longer. */
 const workMs = 4
+const packMs = { most: 30, large: 2_000 }
 
 export class ModelGit {
   /** Commits that were kept for deploys, by deploy, whatever became of the repository. */
   readonly kept = new Map<string, string>()
   /** Whether git says that it moved a ref, and has not: what a test breaks on purpose. */
   forgets: (ref: string) => boolean = () => false
+  private readonly chance: Chance
   readonly disk: ModelDisk
   readonly store: Store
 
   constructor(disk: ModelDisk, store: Store) {
+    this.chance = store.process.world.chance.fork("repositories")
     this.disk = disk
     this.store = store
   }
@@ -111,10 +115,14 @@ export class ModelGit {
     }).pipe(Effect.delay(workMs))
   }
 
+  private packing(): number {
+    return this.chance.is(0.8) ? this.chance.between(1, packMs.most) : this.chance.between(1, packMs.large)
+  }
+
   private bundle({ refs, commits }: Repository): Effect.Effect<Ended> {
     if (refs.size === 0) return Effect.succeed(failed(128, "Refusing to create empty bundle."))
     const bundle: Bundle = { refs: sorted(refs), commits: [...commits].sort() }
-    return Effect.delay(Effect.succeed(done(JSON.stringify(bundle))), workMs)
+    return Effect.delay(Effect.succeed(done(JSON.stringify(bundle))), this.packing())
   }
 
   private fetch(repository: Repository, file: string): Effect.Effect<Ended> {
@@ -122,11 +130,12 @@ export class ModelGit {
     if (bytes === undefined)
       return Effect.succeed(failed(128, `'${file}' does not appear to be a git repository`))
     const { refs, commits } = JSON.parse(new TextDecoder().decode(bytes)) as Bundle
+    this.store.process.world.note("git", `${file} is unpacked`)
     return Effect.sync(() => {
       for (const commit of commits) repository.commits.add(commit)
       for (const [ref, commit] of refs) repository.refs.set(ref, commit)
       return done()
-    }).pipe(Effect.delay(workMs))
+    }).pipe(Effect.delay(this.packing()))
   }
 
   private init(path: string): Ended {

@@ -18,10 +18,12 @@ export class BundleTable {
   /** By `<project>/<service>`. */
   readonly rows = new Map<string, KnownBundle>()
 
-  private record(name: RepositoryName, digest: Digest, refsHash: string): void {
+  private record(name: RepositoryName, digest: Digest, refsHash: string, instead: Digest | null): boolean {
     const held = this.rows.get(keyOf(name))
+    if (held !== undefined && held.digest !== instead) return false
     const superseded = held === undefined ? null : held.digest === digest ? held.superseded : held.digest
     this.rows.set(keyOf(name), { digest, refsHash, superseded })
+    return true
   }
 
   private forget(name: RepositoryName, superseded: Digest): void {
@@ -36,7 +38,8 @@ export class BundleTable {
       BundleIndex,
       BundleIndex.of({
         newest: (name) => run("newest", () => Option.fromNullishOr(this.rows.get(keyOf(name)))),
-        record: (name, digest, refsHash) => run("record", () => this.record(name, digest, refsHash)),
+        record: (name, digest, refsHash, instead) =>
+          run("record", () => this.record(name, digest, refsHash, instead)),
         isNewest: (digest) =>
           run("isNewest", () => [...this.rows.values()].some((row) => row.digest === digest)),
         forget: (name, superseded) => run("forget", () => this.forget(name, superseded))

@@ -136,6 +136,12 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
     clusters,
     wire,
     files,
+    onLoss: (path) => {
+      for (const tenant of tenants) {
+        const lost = tenant.apps.find(({ projectId }) => path.includes(projectId))
+        if (lost !== undefined) outside.fork(people.look(tenant, lost))
+      }
+    },
     lastsMs: stormMs,
     everyMs: chance.between(1_500, 12_000)
   })

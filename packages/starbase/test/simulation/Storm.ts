@@ -79,7 +79,7 @@ export class Storm {
       there: there + late,
       back: internet.is(0.05) ? back + 4_000 * internet.next() ** 3 : back,
       fate,
-      isSilent: internet.is(0.3),
+      isSilent: errand !== "push" && internet.is(0.3),
       againMs: repeatable.has(errand) && internet.is(0.06) ? 3_000 * internet.next() ** 2 : null
     }
   }
@@ -113,17 +113,19 @@ export class Storm {
     readonly clusters: ReadonlyArray<ModelCluster>
     readonly wire: Wire
     readonly files: SharedFiles
+    /** Some time after a repository is lost. */
+    readonly onLoss: (path: string) => void
     readonly lastsMs: number
     /** Mean time between two episodes. */
     readonly everyMs: number
   }): void {
     const { chance, world } = this
-    const { process, deployment, clusters, wire, files, lastsMs, everyMs } = options
+    const { process, deployment, clusters, wire, files, onLoss, lastsMs, everyMs } = options
     const endsAt = world.nowMs + lastsMs
     const episode = () => {
       const left = endsAt - world.nowMs
       if (left <= 0) return
-      this.strike(process, deployment, clusters, wire, files, left)
+      this.strike(process, deployment, clusters, wire, files, onLoss, left)
       process.after(everyMs * -Math.log(1 - chance.next()), episode)
     }
     process.after(everyMs * chance.next(), episode)
@@ -149,6 +151,7 @@ export class Storm {
     clusters: ReadonlyArray<ModelCluster>,
     wire: Wire,
     files: SharedFiles,
+    onLoss: (path: string) => void,
     leftMs: number
   ): void {
     const { chance, world } = this
@@ -160,7 +163,7 @@ export class Storm {
     const isForAll = name === undefined || chance.is(0.25)
     const weather = isForAll ? this.everywhere : this.weatherOf(name)
     const who = isForAll ? "all" : name
-    switch (chance.below(12)) {
+    switch (chance.below(13)) {
       case 0:
       case 1: {
         deployment.crash(place)
@@ -203,12 +206,16 @@ export class Storm {
         process.after(lasts(12_000), () => wire.heal())
         return
       }
-      case 10: {
+      case 10:
+      case 11: {
         const paths = [...files.disk.repositories.keys()]
+        const kept = paths.filter((path) => (files.bundled(path)?.size ?? 0) > 0)
         if (paths.length === 0) return
-        const path = chance.pick(paths)
+        const path = chance.pick(kept.length > 0 && chance.is(0.8) ? kept : paths)
         world.note("storm", `${path} is lost`)
-        return files.lose(path)
+        files.lose(path)
+        process.after(lasts(3_000), () => onLoss(path))
+        return
       }
       default:
         return chance

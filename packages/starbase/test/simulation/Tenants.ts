@@ -15,7 +15,7 @@ import * as Specimens from "../entities/Specimens.ts"
 import type { Acknowledgement } from "../invariants/Evidence.ts"
 import type { Chance } from "./Chance.ts"
 import type { Deployment } from "./Deployment.ts"
-import type { GitPushes } from "./GitPushes.ts"
+import type { GitPushes, Remote } from "./GitPushes.ts"
 import type { Process } from "./World.ts"
 
 type Clients = EntityClients["Service"]
@@ -237,13 +237,15 @@ export class Tenants {
     })
   }
 
-  /** Now and then to a service that nobody has made yet. */
-  private pushByGit(
-    { n }: Tenant,
-    { workspaceSlug, projectSlug, serviceSlug }: AppIdentity
-  ): Effect.Effect<void> {
+  /** Now and then of a service that nobody has made yet. */
+  private remoteOf({ n }: Tenant, { workspaceSlug, projectSlug, serviceSlug }: AppIdentity): Remote {
     const service = this.chance.is(0.1) ? "worker-by-push" : serviceSlug
-    return this.git.push({ name: `${workspaceSlug}/${projectSlug}/${service}`, token: peoplesTokenOf(n) })
+    return { name: `${workspaceSlug}/${projectSlug}/${service}`, token: peoplesTokenOf(n) }
+  }
+
+  /** Somebody looks at the repository of an app. */
+  look(tenant: Tenant, identity: AppIdentity): Effect.Effect<void> {
+    return this.git.look(this.remoteOf(tenant, identity))
   }
 
   /** Something that a person of this tenant does next. */
@@ -257,7 +259,7 @@ export class Tenants {
     const choice = chance.below(20)
     // Some by whoever asks the App twice for one push: the remote does that when it hears no answer.
     if (choice < 2) return this.push(identity)
-    if (choice < 8) return this.pushByGit(tenant, identity)
+    if (choice < 8) return this.git.push(this.remoteOf(tenant, identity))
     if (choice < 10) {
       const deployId = deploy()
       return this.command(entity, `roll back ${serviceSlug}`, (clients, requestId) =>
@@ -279,7 +281,8 @@ export class Tenants {
         )
       )
     }
-    if (choice < 17) return this.cancel(identity)
+    if (choice < 16) return this.cancel(identity)
+    if (choice < 18) return this.look(tenant, identity)
     return this.member(tenant)
   }
 

@@ -48,8 +48,8 @@ describe("Shuttle's image", () => {
   })
 
   it("starts Shuttle, as the user of its manifest", () => {
-    const set = render(join(root, "base/shuttle")).find(({ kind }) => kind === "StatefulSet")
-    const pod = (set?.["spec"] as { readonly template: { readonly spec: PodSpec } }).template.spec
+    const set = render(join(root, "base/shuttle")).find(({ kind }) => kind === "StatefulSet")!
+    const pod = (set["spec"] as { readonly template: { readonly spec: PodSpec } }).template.spec
     const { runAsGroup, runAsUser } = pod.securityContext as {
       readonly runAsGroup: number
       readonly runAsUser: number

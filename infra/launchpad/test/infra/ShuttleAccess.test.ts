@@ -29,6 +29,7 @@ const beside: ReadonlyArray<readonly [resource: string, verbs: ReadonlyArray<str
   ["batch/cronjobs", written],
   ["autoscaling/horizontalpodautoscalers", written],
   ["policy/poddisruptionbudgets", written],
+  ["batch/jobs", derived],
   ["nodes", ["list"]],
   ["pods/log", ["get"]],
   ["events", ["list"]]

@@ -1,17 +1,26 @@
 /** What the collectors are told: their configuration against the names that Shuttle gives, and vmagent's by running it. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
+import * as ServerCertificate from "@starform/launchpad/kubernetes/ServerCertificate"
 import { routeName } from "@starform/shuttle/manifests/ObjectNames"
 import { appLabels, processLabel } from "@starform/shuttle/manifests/ShuttleLabels"
+import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { clusterId, newApp } from "../shuttle/AgentHarness.ts"
+import { cluster, clusterId, type hands, newApp, temporaryFolder } from "../shuttle/AgentHarness.ts"
 import { chartOf, charts, environmentOf, needsOf } from "./ChartValues.ts"
 import { render, root, template } from "./Kustomization.ts"
 import { breaches } from "./PodSecurity.ts"
 import { allows, grantsOf } from "./ShuttleAccess.ts"
-import { clusterEnvironment, collect, missing, scrapeFile, type Series } from "./VmagentHarness.ts"
+import {
+  clusterEnvironment,
+  missing,
+  scrapeFile,
+  type Series,
+  stage,
+  type Targets
+} from "./VmagentHarness.ts"
 
 if (missing !== undefined) console.log(`skipped: vmagent with our rules: ${missing}`)
 
@@ -169,32 +178,105 @@ kube_pod_info{namespace="proj-shop",pod="web-1",uid="u"} 1
 /** What vmagent says of each target. */
 const ownMetrics = /^(up|scrape_.+)$/
 
+const customers = (series: ReadonlyArray<Series>) =>
+  series.filter(({ __name__ = "" }) => !ownMetrics.test(__name__))
+
 const text = ({ cluster_id, region, ...series }: Series): string => {
   assert.deepStrictEqual(
-    { cluster_id, region },
-    {
-      cluster_id: clusterEnvironment.CLUSTER_ID,
-      region: clusterEnvironment.REGION
-    }
+    { CLUSTER_ID: cluster_id, REGION: region },
+    { CLUSTER_ID: clusterEnvironment.CLUSTER_ID, REGION: clusterEnvironment.REGION }
   )
-  const { __name__, instance: _, ...rest } = series
+  const { __name__, ...rest } = series
   const pairs = Object.entries(rest).sort(([a], [b]) => a.localeCompare(b))
   return `${__name__}{${pairs.map(([key, value]) => `${key}=${value}`).join(",")}}`
 }
 
-const tenant = `environment=production,job=envoy`
+const tenant = "instance=envoy-1,job=envoy"
 const ids = `project_id=${hex(app.projectId)},service_id=${hex(app.serviceId)}`
+const pod = "instance=node-1,job=cadvisor,namespace=proj-shop,pod=web-1"
 
 const expected = [
-  `container_cpu_usage_seconds_total{container=app,job=cadvisor,namespace=proj-shop,pod=web-1}`,
-  `container_memory_working_set_bytes{container=app,job=cadvisor,namespace=proj-shop,pod=web-1}`,
-  `container_network_receive_bytes_total{interface=eth0,job=cadvisor,namespace=proj-shop,pod=web-1}`,
-  `envoy_cluster_upstream_cx_tx_bytes_total{${tenant},${ids}}`,
-  `envoy_cluster_upstream_rq_time_bucket{${tenant},le=50,${ids}}`,
-  `envoy_cluster_upstream_rq_total{${tenant},${ids}}`,
-  `envoy_cluster_upstream_rq_xx{environment=production,envoy_response_code_class=5,job=envoy,${ids}}`,
+  `container_cpu_usage_seconds_total{container=app,${pod}}`,
+  `container_memory_working_set_bytes{container=app,${pod}}`,
+  `container_network_receive_bytes_total{instance=node-1,interface=eth0,job=cadvisor,namespace=proj-shop,pod=web-1}`,
+  `envoy_cluster_upstream_cx_tx_bytes_total{environment=production,${tenant},${ids}}`,
+  `envoy_cluster_upstream_rq_time_bucket{environment=production,${tenant},le=50,${ids}}`,
+  `envoy_cluster_upstream_rq_total{environment=production,${tenant},${ids}}`,
+  `envoy_cluster_upstream_rq_xx{environment=production,envoy_response_code_class=5,${tenant},${ids}}`,
   `kube_pod_labels{job=kube-state-metrics,label_starform_io_managed_by=shuttle,label_starform_io_project_id=${hex(app.projectId)},namespace=proj-shop,pod=web-1}`
 ]
+
+const podAt = (
+  namespace: string,
+  name: string,
+  podLabels: Readonly<Record<string, string>>,
+  ports: Readonly<Record<string, number>>
+) => ({
+  path: `/api/v1/namespaces/${namespace}/pods`,
+  object: {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, labels: podLabels },
+    spec: {
+      containers: [
+        {
+          name: "one",
+          image: "one",
+          ports: Object.entries(ports).map(([portName, containerPort]) => ({ name: portName, containerPort }))
+        }
+      ]
+    },
+    status: { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] }
+  }
+})
+
+/** Labels and names of ports as Envoy Gateway and the chart of kube-state-metrics give them. */
+const objects = ({ exporters, kubelet }: Targets) => [
+  podAt(
+    "envoy-gateway-system",
+    "envoy-1",
+    {
+      "app.kubernetes.io/component": "proxy",
+      "app.kubernetes.io/name": "envoy",
+      "gateway.envoyproxy.io/owning-gateway-name": "starform"
+    },
+    { "https-443": 10_443, metrics: exporters, readiness: 19_003 }
+  ),
+  podAt("envoy-gateway-system", "controller", { "control-plane": "envoy-gateway" }, { metrics: exporters }),
+  podAt(
+    "starform-telemetry",
+    "kube-state-metrics-1",
+    { "app.kubernetes.io/name": "kube-state-metrics" },
+    { http: exporters }
+  ),
+  podAt("proj-shop", "web-1", { "app.kubernetes.io/name": "kube-state-metrics" }, { http: exporters }),
+  {
+    path: "/api/v1/nodes",
+    object: {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "node-1" },
+      status: {
+        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+        daemonEndpoints: { kubeletEndpoint: { Port: kubelet } }
+      }
+    }
+  }
+]
+
+/** Made as by a person; the status as by whoever runs it. */
+const put = Effect.fnUntraced(function* (
+  person: ReturnType<typeof hands>,
+  { object, path }: ReturnType<typeof objects>[number]
+) {
+  const { status, ...rest } = object
+  const made = yield* person.call("POST", path, rest)
+  assert.strictEqual(made.status, 201, JSON.stringify(made.body))
+  const { name } = object.metadata
+  const merge = "application/merge-patch+json"
+  const written = yield* person.call("PATCH", `${path}/${name}/status`, { status }, merge)
+  assert.strictEqual(written.status, 200, JSON.stringify(written.body))
+})
 
 describe.skipIf(missing !== undefined)("vmagent", () => {
   it("takes its configuration, read strictly", () => {
@@ -211,27 +293,36 @@ describe.skipIf(missing !== undefined)("vmagent", () => {
     assert.strictEqual(checked.status, 0, checked.stderr)
   })
 
-  it("sends the seven metrics with their tenant, the cluster's token, and nothing else", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "starform-vmagent-"))
-    try {
-      const customers = (series: ReadonlyArray<Series>) =>
-        series.filter(({ __name__ = "" }) => !ownMetrics.test(__name__))
-      const { series, writes } = await collect(
-        folder,
-        exposed,
-        (seen) =>
-          new Set(customers(seen).map(({ job }) => job)).size === 3 &&
-          customers(seen).length >= expected.length
-      )
-      assert.deepStrictEqual(customers(series).map(text).sort(), [...expected].sort())
-      const [joined] = customers(series).filter(({ __name__ }) => __name__ === "kube_pod_labels")
-      assert.notProperty(joined, "instance")
-      for (const { authorization, url } of writes) {
-        assert.strictEqual(authorization, "Bearer cluster-token")
-        assert.strictEqual(url, "/insert/0/prometheus/api/v1/write")
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  })
+  it.live(
+    "finds its targets by its own rights, and sends the seven metrics with their tenant and nothing else",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const folder = yield* temporaryFolder
+          const certificate = yield* ServerCertificate.make(Date.now())
+          const { collect, targets } = yield* Effect.acquireRelease(
+            Effect.promise(() => stage(folder, exposed, certificate)),
+            ({ close }) => Effect.promise(close)
+          )
+          const { person, proxy } = yield* cluster
+          proxy.allow(grantsOf(everything, "vmagent", "starform-telemetry"))
+          for (const namespace of ["envoy-gateway-system", "starform-telemetry", "proj-shop"]) {
+            const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }
+            yield* person.call("POST", "/api/v1/namespaces", object)
+          }
+          yield* Effect.forEach(objects(targets), (one) => put(person, one), { discard: true })
+          const isEnough = (seen: ReadonlyArray<Series>) =>
+            new Set(customers(seen).map(({ job }) => job)).size === 3 &&
+            customers(seen).length >= expected.length
+          const { series, writes } = yield* Effect.promise(() => collect(proxy.url, isEnough))
+          assert.deepStrictEqual(customers(series).map(text).sort(), [...expected].sort())
+          assert.deepStrictEqual(proxy.refused, [])
+          assert.isNotEmpty(writes)
+          for (const { authorization, url } of writes) {
+            assert.strictEqual(authorization, "Bearer cluster-token")
+            assert.strictEqual(url, "/insert/0/prometheus/api/v1/write")
+          }
+        })
+      ).pipe(Effect.provide(NodeServices.layer))
+  )
 })

@@ -131,7 +131,7 @@ describe("the rights of Shuttle", () => {
     assert.isNull(accessOf("GET", "/readyz"))
   })
 
-  it.live("bind: an agent without the right to make Services reports that, and makes none", () =>
+  it.live("bind: an agent without a right to Services is refused them, and makes none", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const without = shuttleGrants.map((grant) => ({

@@ -3,7 +3,8 @@ import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as Runners from "effect/cluster/Runners"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
-import * as SocketRunner from "effect/cluster/SocketRunner"
+import * as RunnerServer from "effect/cluster/RunnerServer"
+import * as Sharding from "effect/cluster/Sharding"
 import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Duration from "effect/Duration"
@@ -11,11 +12,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as Database from "./Database.ts"
 import { lean } from "./entities/Surroundings.ts"
 import * as PatientMessages from "./PatientMessages.ts"
+import * as KnownRequests from "./runners/KnownRequests.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
 import * as RunnerPings from "./runners/RunnerPings.ts"
+import * as RunnerViews from "./runners/RunnerViews.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as RunnerTransport from "./RunnerTransport.ts"
 import { type Role, StarbaseConfig, type StarbaseSettings } from "./StarbaseConfig.ts"
@@ -40,7 +45,7 @@ const timers = {
   entityTerminationTimeout: Duration.millis(500),
   /**
    * A stored message for a type that is not registered yet waits: the library's minute would turn a deploy into a defect for
-   * ever when a start is slow, or when a newer runner's message reaches an older one. Asks have their own time limit.
+   * ever when a start is slow, or when a newer runner's message reaches an older one. Asks do not (`KnownRequests`).
    */
   entityRegistrationTimeout: Duration.days(1)
 }
@@ -67,6 +72,24 @@ export const shardingOf = (settings: StarbaseSettings) => ({
   assignedShardGroups: [...groupsOf[settings.role]]
 })
 
+const unhurried = Layer.succeed(Database.StatementMax, Duration.infinity)
+
+/** effect's tables, which it brings up to date itself. */
+const messages = SqlMessageStorage.layerStorage({}).pipe(
+  Layer.provide(Layer.provide(SqlMessageStorage.layerMigrations({}), unhurried)),
+  Layer.provide(NodeCrypto.layerDigest)
+)
+const locks = SqlRunnerStorage.layerStorage({}).pipe(
+  Layer.provide(Layer.provide(SqlRunnerStorage.layerMigrations({}), unhurried))
+)
+
+/** The runner's port, and what comes in there or goes out to other runners, over whatever carries it and stores it. */
+export const layerServer = RunnerServer.layer.pipe(
+  Layer.provideMerge(KnownRequests.layerNoDeps.pipe(Layer.provide(Sharding.layer))),
+  Layer.provideMerge(Runners.layerRpc),
+  Layer.provide(RpcServer.layerProtocolSocketServer)
+)
+
 /**
  * Needs Postgres; its own tables create themselves.
  *
@@ -79,15 +102,13 @@ export const layer = Layer.unwrap(
     const { runnerHost, runnerPort, masterKey } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
-    return lean(SocketRunner.layer).pipe(
+    return lean(layerServer).pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
-      Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
-      Layer.provideMerge(
-        WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(Layer.orDie(SqlRunnerStorage.layer)))
-      ),
-      Layer.provideMerge(ShardRegister.layerPostgres),
+      Layer.provideMerge(messages),
+      Layer.provideMerge(WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(locks))),
+      Layer.provideMerge(Layer.merge(ShardRegister.layerPostgres, RunnerViews.layerPostgres)),
       Layer.provide(
         ShardingConfig.layer({
           ...shardingOf(settings),

@@ -7,7 +7,6 @@ import { join } from "node:path"
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,6 +25,7 @@ import * as BuildLogIndexPostgres from "./builds/BuildLogIndexPostgres.ts"
 import * as BuildQueue from "./builds/BuildQueue.ts"
 import type { BuildService } from "./builds/BuildService.ts"
 import * as ClusterRunner from "./ClusterRunner.ts"
+import * as Database from "./Database.ts"
 import * as Entities from "./Entities.ts"
 import * as EntityActivity from "./entities/EntityActivity.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
@@ -59,12 +59,9 @@ import * as DeployRelease from "./workflows/DeployRelease.ts"
 import * as DeployRunner from "./workflows/DeployRunner.ts"
 import * as DeployWatch from "./workflows/DeployWatch.ts"
 
-/** A connection on which nothing is said is asked for a sign of life by the kernel after this long. */
-const keepAlive = Duration.seconds(10)
-
 const database = Layer.unwrap(
   Effect.map(StarbaseConfig, ({ databaseUrl, databaseConnectionsMax }) =>
-    PgClient.layer({ url: databaseUrl, maxConnections: databaseConnectionsMax, keepAlive })
+    Database.layer({ url: databaseUrl, connectionsMax: databaseConnectionsMax })
   )
 )
 

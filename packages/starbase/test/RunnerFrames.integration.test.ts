@@ -5,8 +5,21 @@
 import { randomBytes } from "node:crypto"
 import { connect } from "node:tls"
 import { assert, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Redacted, Schedule, Schema } from "effect"
-import { Entity } from "effect/cluster"
+import {
+  Cause,
+  Context,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Redacted,
+  Schedule,
+  Schema,
+  type Scope,
+  Stream
+} from "effect"
+import { ClusterSchema, Entity } from "effect/cluster"
 import { Sharding } from "effect/cluster/Sharding"
 import { Rpc } from "effect/rpc"
 import { HealthCheck } from "@starform/domain/model/AppSettings"
@@ -25,9 +38,11 @@ const masterKey = Redacted.make(randomBytes(32).toString("base64"))
 interface Runners {
   /** The door that asks. */
   readonly door: RunnerWorld.Services
+  readonly owner: RunnerWorld.Services
   readonly ownerPort: number
   /** An app of the other runner: whatever is asked of it goes over that runner's port. */
   readonly identity: AppIdentity
+  readonly lasting: Scope.Scope
 }
 
 class World extends Context.Service<World, Runners>()("World") {}
@@ -51,7 +66,7 @@ const world = Layer.effect(
     yield* Context.get(door, EntityClients)
       .app(identity.appId, (app) => app.CreateApp({ ...Specimens.request("create"), identity }))
       .pipe(Effect.retry({ schedule: Schedule.spaced("100 millis"), times: 100 }))
-    return { door, ownerPort, identity }
+    return { door, owner, ownerPort, identity, lasting: yield* Effect.scope }
   })
 )
 
@@ -93,14 +108,35 @@ const send = (port: number, bytes: Buffer) =>
     })
   })
 
-const ask = <A, E>(request: Effect.Effect<A, E, Sharding | World>) =>
+const ask = <A, E>(request: Effect.Effect<A, E, Sharding | World>, within: Duration.Input = "5 seconds") =>
   Effect.flatMap(World, ({ door }) =>
     request.pipe(
       Effect.provideService(Sharding, Context.get(door, Sharding)),
-      Effect.timeout("5 seconds"),
+      Effect.timeout(within),
       Effect.exit
     )
   )
+
+/** As Starbase asks its own entities. */
+const asApp = <A, E>(request: Effect.Effect<A, E>) =>
+  Effect.flatMap(World, ({ door, identity }) =>
+    Context.get(door, EntityClients).app(identity.appId, () => request)
+  )
+
+/** Entity types of code that is newer than the owner's. */
+const Gadget = Entity.make("Gadget", [
+  Rpc.make("Poke", {}),
+  Rpc.make("Watch", { success: Schema.String, stream: true })
+])
+
+const Latecomer = Entity.make("Latecomer", [
+  Rpc.make("Poke", { success: Schema.String }),
+  Rpc.make("Remember", {
+    payload: { key: Schema.String },
+    primaryKey: ({ key }) => key,
+    success: Schema.String
+  }).annotate(ClusterSchema.Persisted, true)
+])
 
 const refusal = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? Cause.pretty(exit.cause) : assert.fail(`answered: ${JSON.stringify(exit.value)}`)
@@ -124,18 +160,14 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("A runner answer
     })
   )
 
-  it.effect("a request that a newer runner's App has and this one's has not", () =>
+  it.effect("a request that a newer runner's App has and this one's has not: its asker may come again", () =>
     Effect.gen(function* () {
       const { identity } = yield* World
       const Newer = Entity.make("App", [Rpc.make("DrainApp", { payload: { reason: Schema.String } })])
       const asked = Effect.flatMap(Newer.client, (client) =>
-        Effect.flatMap(World, ({ door }) =>
-          Context.get(door, EntityClients).app(identity.appId, () =>
-            client(identity.appId).DrainApp({ reason: "x" })
-          )
-        )
+        asApp(client(identity.appId).DrainApp({ reason: "x" }))
       )
-      assert.include(refusal(yield* ask(asked)), "InternalFault")
+      assert.include(refusal(yield* ask(asked)), "Unavailable")
       yield* answersOn
     })
   )
@@ -168,20 +200,46 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("A runner answer
       const { identity } = yield* World
       const Other = Entity.make("App", [Rpc.make("SetHealthCheck", { payload: { requestId: Schema.Int } })])
       const asked = Effect.flatMap(Other.client, (client) =>
-        client(identity.appId).SetHealthCheck({ requestId: 1 })
+        asApp(client(identity.appId).SetHealthCheck({ requestId: 1 }))
       )
-      assert.isString(refusal(yield* ask(asked)))
+      assert.include(refusal(yield* ask(asked)), "InternalFault")
       yield* answersOn
     })
   )
 
-  it.effect("an entity type that it does not have", () =>
+  it.effect("a question for an entity type that it does not have: its asker may come again", () =>
     Effect.gen(function* () {
       const { identity } = yield* World
-      const Gadget = Entity.make("Gadget", [Rpc.make("Poke", {})])
-      const asked = Effect.flatMap(Gadget.client, (client) => client(identity.appId).Poke())
-      assert.isString(refusal(yield* ask(asked)))
+      const asked = Effect.flatMap(Gadget.client, (client) => asApp(client(identity.appId).Poke()))
+      assert.include(refusal(yield* ask(asked)), "Unavailable")
+      const followed = Effect.flatMap(Gadget.client, (client) =>
+        asApp(client(identity.appId).Watch().pipe(Stream.runDrain))
+      )
+      assert.include(refusal(yield* ask(followed)), "Unavailable")
       yield* answersOn
+    })
+  )
+
+  it.effect("what is stored for an entity type that it does not have yet waits for it", () =>
+    Effect.gen(function* () {
+      const { identity, owner, lasting } = yield* World
+      const stored = yield* Effect.forkChild(
+        ask(
+          Effect.flatMap(Latecomer.client, (client) => client(identity.appId).Remember({ key: "1" })),
+          "30 seconds"
+        )
+      )
+      // Refused once the runner has given up waiting for the type.
+      const asked = Effect.flatMap(Latecomer.client, (client) => asApp(client(identity.appId).Poke()))
+      assert.include(refusal(yield* ask(asked)), "Unavailable")
+      const handlers = Latecomer.toLayer({
+        Poke: () => Effect.succeed("poked"),
+        Remember: ({ payload }) => Effect.succeed(payload.key)
+      })
+      // A runner whose entity type goes away shuts down: this one stays for as long as the world.
+      yield* Layer.buildWithScope(handlers, lasting).pipe(Effect.provideContext(owner))
+      assert.deepStrictEqual(yield* ask(asked), Exit.succeed("poked"))
+      assert.deepStrictEqual(yield* Fiber.join(stored), Exit.succeed("1"))
     })
   )
 
@@ -200,13 +258,10 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("A runner answer
       const { identity } = yield* World
       const Other = Entity.make("App", [Rpc.make("AwaitDeploy", { payload: { deployId: Schema.String } })])
       const deployId = "x".repeat(20 * 1024 * 1024)
-      assert.isString(
-        refusal(
-          yield* ask(
-            Effect.flatMap(Other.client, (client) => client(identity.appId).AwaitDeploy({ deployId }))
-          )
-        )
+      const asked = Effect.flatMap(Other.client, (client) =>
+        asApp(client(identity.appId).AwaitDeploy({ deployId }))
       )
+      assert.include(refusal(yield* ask(asked)), "InternalFault")
       yield* answersOn
     })
   )

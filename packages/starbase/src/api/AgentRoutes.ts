@@ -24,6 +24,7 @@ import { Vault } from "../security/Vault.ts"
 import { render } from "./DesiredBody.ts"
 import * as PullMetrics from "../metrics/PullMetrics.ts"
 import { answerErrors } from "./ErrorAnswer.ts"
+import { storable } from "./StorableText.ts"
 
 /** Bodies below this many bytes are not compressed: it would cost more than it saves. */
 const compressFromBytes = 2048
@@ -117,6 +118,16 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
     })
   })
 
+/** Apps print what they like: no byte of theirs keeps a report from being taken. */
+const kept = (report: StatusReport): StatusReport => ({
+  ...report,
+  apps: report.apps.map((app) => ({
+    ...app,
+    output: app.output.map(storable),
+    reason: app.reason && { code: storable(app.reason.code), message: storable(app.reason.message) }
+  }))
+})
+
 const status = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const entities = yield* EntityClients
@@ -132,7 +143,7 @@ const status = (request: HttpServerRequest.HttpServerRequest) =>
     const report = yield* decodeReport(text).pipe(
       Effect.mapError((error) => new InvalidInput({ field: "body", problem: error.message.slice(0, 1000) }))
     )
-    yield* entities.cluster(clusterId, (cluster) => cluster.Report({ agentTokenHash, report }))
+    yield* entities.cluster(clusterId, (cluster) => cluster.Report({ agentTokenHash, report: kept(report) }))
     return HttpServerResponse.empty({ status: 204 })
   })
 

@@ -4,6 +4,7 @@ import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
 import * as Effect from "effect/Effect"
 import type { ResponseExitEncoded } from "effect/rpc/RpcMessage"
 import * as Schema from "effect/Schema"
+import { isStorableValue } from "./StorableText.ts"
 
 /** Longest description of what is wrong with a frame, in characters. */
 const problemMax = 500
@@ -44,8 +45,17 @@ export const parse = Effect.fnUntraced(function* (text: string) {
   return yield* decodeFrame(text).pipe(Effect.mapError(refused("frame")))
 })
 
-/** @errors InvalidInput when the payload is not what the RPC takes */
-export const checkPayload = (frame: RequestFrame): Effect.Effect<void, InvalidInput> => {
+const unstorable = new InvalidInput({
+  field: "payload",
+  problem: "text must not hold U+0000, nor half of a surrogate pair"
+})
+
+/**
+ * @param text that the frame was parsed from: without an escape in it no text of the payload needs to be looked at
+ * @errors InvalidInput when the payload is not what the RPC takes, or nothing that could be stored
+ */
+export const checkPayload = (frame: RequestFrame, text: string): Effect.Effect<void, InvalidInput> => {
+  if (text.includes("\\u") && !isStorableValue(frame.payload)) return Effect.fail(unstorable)
   const decode = decodePayload.get(frame.tag)
   return decode === undefined
     ? Effect.void

@@ -59,7 +59,7 @@ const rpc = Effect.gen(function* () {
       const body = yield* readBody(request)
       if (Option.isNone(body)) return refuse("shrink", tooLarge)
       const frame = yield* RpcFrame.parse(body.value)
-      return yield* RpcFrame.checkPayload(frame).pipe(
+      return yield* RpcFrame.checkPayload(frame, body.value).pipe(
         Effect.matchEffect({
           onFailure: (error) => invalidPayload(frame, error),
           onSuccess: () => httpEffect

@@ -20,6 +20,7 @@ import { flow } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { isSocketError } from "effect/socket/Socket"
+import { isUnknownThere } from "../runners/KnownRequests.ts"
 import { AppEntity } from "./app/AppEntity.ts"
 import { ClusterEntity } from "./cluster/ClusterEntity.ts"
 import { remembered } from "./RememberedById.ts"
@@ -70,6 +71,12 @@ const unheard = <E>(what: string, cause: Cause.Cause<E>): Effect.Effect<never, A
     cause.reasons.some((reason) => Cause.isDieReason(reason) && isSocketError(reason.defect))
   if (isUnheard) return Effect.fail(new Unavailable({ what }))
   const broken = cause.reasons.find(Cause.isDieReason)
+  if (broken !== undefined && isUnknownThere(broken.defect)) {
+    // Code that is older than ours, while Starbase is upgraded: its successor will know.
+    return Effect.logWarning(`${what}: ${broken.defect.message}`).pipe(
+      Effect.andThen(Effect.fail(new Unavailable({ what })))
+    )
+  }
   if (broken !== undefined) {
     return Effect.logError(`${what}: not understood, or broken`, broken.defect).pipe(
       Effect.andThen(Effect.fail(new InternalFault({ reference: what })))

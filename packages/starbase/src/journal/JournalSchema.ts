@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
+import { unhurried } from "../Database.ts"
 
 const createJournal = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -111,15 +112,26 @@ const lineUpEffects = Effect.gen(function* () {
   yield* sql`CREATE INDEX outbox_by_line ON outbox (entity_type, entity_id, line, sequence, position)`
 })
 
+/** Which runners reach which. By the database's clock: those of runners may be wrong. */
+const seeRunners = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE runner_views (
+    observer text PRIMARY KEY,
+    seen jsonb NOT NULL,
+    at timestamptz NOT NULL
+  )`
+})
+
 const migrate = Migrator.make({})({
   loader: Migrator.fromRecord({
     "0001_create_journal": createJournal,
     "0002_index_owners": indexOwners,
     "0003_inspect_runners": inspectRunners,
-    "0004_line_up_effects": lineUpEffects
+    "0004_line_up_effects": lineUpEffects,
+    "0005_see_runners": seeRunners
   }),
   table: "starbase_migrations"
 })
 
 /** Brings the database up to date before anything that depends on it is built. Safe to run from many processes. */
-export const layer = Layer.effectDiscard(migrate)
+export const layer = Layer.effectDiscard(unhurried(migrate))

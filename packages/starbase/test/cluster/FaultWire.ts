@@ -11,6 +11,8 @@ export interface FaultWire {
   readonly cut: Effect.Effect<void>
   /** Bytes are taken and none is passed on, also of new connections, until `mend`, which passes on what was held. */
   readonly stall: (...directions: ReadonlyArray<Direction>) => Effect.Effect<void>
+  /** What passes now passes never again, and nobody is told; new connections do. */
+  readonly forget: Effect.Effect<void>
   /** Every chunk arrives that much later, in order. */
   readonly delay: (milliseconds: number, ...directions: ReadonlyArray<Direction>) => Effect.Effect<void>
   readonly mend: Effect.Effect<void>
@@ -21,6 +23,7 @@ const both: ReadonlyArray<Direction> = ["to the server", "to the client"]
 /** One direction of one connection: chunks leave in the order in which they came, each when it may. */
 interface Lane {
   readonly wake: () => void
+  isForgotten: boolean
 }
 
 export const make = Effect.fnUntraced(function* (target: number) {
@@ -34,6 +37,7 @@ export const make = Effect.fnUntraced(function* (target: number) {
     const held: Array<{ readonly chunk: Buffer; readonly dueAt: number }> = []
     let isOver = false
     const flush = () => {
+      if (self.isForgotten) return
       while (held.length > 0 && !stalled.has(direction)) {
         const wait = held[0]!.dueAt - performance.now()
         if (wait > 0) {
@@ -48,7 +52,7 @@ export const make = Effect.fnUntraced(function* (target: number) {
         to.destroy()
       }
     }
-    const self: Lane = { wake: flush }
+    const self: Lane = { wake: flush, isForgotten: false }
     lanes.add(self)
     from.on("data", (chunk: Buffer) => {
       held.push({ chunk, dueAt: performance.now() + (delays.get(direction) ?? 0) })
@@ -86,6 +90,7 @@ export const make = Effect.fnUntraced(function* (target: number) {
     }),
     stall: (...directions) =>
       Effect.sync(() => (directions.length === 0 ? both : directions).forEach((each) => stalled.add(each))),
+    forget: Effect.sync(() => lanes.forEach((lane) => (lane.isForgotten = true))),
     delay: (milliseconds, ...directions) =>
       Effect.sync(() =>
         (directions.length === 0 ? both : directions).forEach((each) => delays.set(each, milliseconds))

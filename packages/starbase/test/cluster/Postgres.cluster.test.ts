@@ -43,6 +43,18 @@ it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Postgres"
     timeout
   )
 
+  it.effect(
+    "keeps its connections to one runner, and what lies between forgets them without a word",
+    () =>
+      underLoad(({ toPostgres, load }) =>
+        Effect.gen(function* () {
+          yield* toPostgres.forget
+          yield* load.progress(2)
+        })
+      ),
+    timeout
+  )
+
   it.effect.runIf(isFull)(
     "hears one runner no more, which hears it",
     () =>

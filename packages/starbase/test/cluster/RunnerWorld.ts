@@ -1,13 +1,13 @@
 /** Runners over a real Postgres: with entities alone, or with everything that makes a push go live but git and HTTP. */
 import { tmpdir } from "node:os"
 import { NodeCrypto } from "@effect/platform-node"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Duration, Layer, type Redacted, References } from "effect"
 import { ClusterWorkflowEngine, EntityId } from "effect/cluster"
 import { Sharding } from "effect/cluster/Sharding"
 import * as BuildLog from "@starform/starbase/builds/BuildLog"
 import * as BuildLogIndexMemory from "@starform/starbase/builds/BuildLogIndexMemory"
 import * as ClusterRunner from "@starform/starbase/ClusterRunner"
+import * as Database from "@starform/starbase/Database"
 import * as Entities from "@starform/starbase/Entities"
 import * as JournalPostgres from "@starform/starbase/journal/JournalPostgres"
 import * as JournalSchema from "@starform/starbase/journal/JournalSchema"
@@ -48,7 +48,7 @@ const foundation = (place: Place) =>
   Entities.layerNoDeps.pipe(
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))),
-    Layer.provideMerge(PgClient.layer({ url: place.databaseUrl, maxConnections: 8 })),
+    Layer.provideMerge(Database.layer({ url: place.databaseUrl, connectionsMax: 8 })),
     Layer.provideMerge(NodeCrypto.layer),
     Layer.provideMerge(config(place))
   )

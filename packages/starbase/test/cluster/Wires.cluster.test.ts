@@ -12,10 +12,30 @@ const whileEveryWire = (fault: (wire: FaultWire) => Effect.Effect<void>) =>
     Effect.andThen(Effect.forEach([toVictim, ...fromVictim], fault, { discard: true }), load.progress(2))
   )
 
+const whileCut = (which: "to the victim" | "from the victim" | "to one other") =>
+  underLoad(({ toVictim, fromVictim, load }) => {
+    const wires =
+      which === "to the victim" ? [toVictim] : which === "to one other" ? fromVictim.slice(0, 1) : fromVictim
+    return Effect.andThen(
+      Effect.forEach(wires, ({ cut }) => cut, { discard: true }),
+      load.progress(2)
+    )
+  })
+
 it.layer(layer("checks"), { timeout, excludeTestServices: true })(
   "The runner that checks on the others",
   (it) => {
     it.effect("reaches none of them, and is reached by none", () => whileEveryWire(({ cut }) => cut), timeout)
+
+    it.effect("is reached by none of them, and reaches them all", () => whileCut("to the victim"), timeout)
+
+    it.effect.runIf(isFull)(
+      "reaches none of them, and is reached by them all",
+      () => whileCut("from the victim"),
+      timeout
+    )
+
+    it.effect.runIf(isFull)("does not reach one of them", () => whileCut("to one other"), timeout)
   }
 )
 
@@ -28,13 +48,7 @@ it.layer(layer("is checked"), { timeout, excludeTestServices: true })("Between r
 
   it.effect.runIf(isFull)(
     "one is not reached, and reaches the others",
-    () =>
-      underLoad(({ toVictim, load }) =>
-        Effect.gen(function* () {
-          yield* toVictim.cut
-          yield* load.progress(2)
-        })
-      ),
+    () => whileCut("to the victim"),
     timeout
   )
 

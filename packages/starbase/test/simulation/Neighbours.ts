@@ -18,10 +18,11 @@ import { Database, makeStores, type Stores } from "./FaultyStore.ts"
 import type { BuilderFaults } from "./ModelBuilder.ts"
 import { type ClusterFaults, ModelCluster } from "./ModelCluster.ts"
 import { during } from "./Quiet.ts"
-import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import { RunnerLocks, storage, views } from "./RunnerLocks.ts"
+import { SharedFiles } from "./SharedFiles.ts"
 import * as SharedMessages from "./SharedMessages.ts"
 import * as TenantFaults from "./TenantFaults.ts"
-import { clusterOf, identityOf, tokenHashOf, workspaceOf } from "./Tenants.ts"
+import { agentTokenOf, clusterOf, hashOfToken, identityOf, workspaceOf } from "./Tenants.ts"
 import { Wire } from "./Wire.ts"
 import { World } from "./World.ts"
 
@@ -86,9 +87,10 @@ const planOf = ({ chance }: World) => ({
 const built = (world: World, fault: TenantFaults.TenantFault | undefined, breaking: Breaking) => {
   const { runners, latencyMs, faultAtMs } = planOf(world)
   const [outside, net] = [world.process("outside"), world.process("net")]
+  const passage = { there: latencyMs, back: latencyMs, fate: "answered" as const }
   const store = {
     process: world.process("store"),
-    road: () => ({ there: latencyMs, back: latencyMs, fate: "answered" as const })
+    road: () => passage
   }
   const latency = () => latencyMs
   const hasFault = (kind: TenantFaults.TenantFault) =>
@@ -108,8 +110,8 @@ const built = (world: World, fault: TenantFaults.TenantFault | undefined, breaki
     world,
     outside,
     net,
-    latency,
-    runners,
+    journeyOf: () => passage,
+    roles: Array.from({ length: runners }, () => "all" as const),
     builders: { isAway: () => false, courseOf },
     skewOf: () => 0,
     shared: {
@@ -120,7 +122,14 @@ const built = (world: World, fault: TenantFaults.TenantFault | undefined, breaki
       ),
       wire: new Wire(net, latency),
       messages: SharedMessages.makeDriver(store),
-      locksFor: (process) => storage(locks, store, process)
+      files: new SharedFiles(store, {
+        disk: store.road,
+        git: store.road,
+        blobs: store.road,
+        isFull: () => false
+      }),
+      locksFor: (process) => storage(locks, store, process),
+      viewsFor: (process) => views(locks, store, process)
     }
   })
   deployment.places.forEach((place) => deployment.start(place))
@@ -134,8 +143,8 @@ const built = (world: World, fault: TenantFaults.TenantFault | undefined, breaki
     waitMs: () => 30_000
   })
   const agents = [common, own].map((n) => {
-    const [clusterId, tokenHash, name] = [clusterOf(n), tokenHashOf(n), `agent-${n}`]
-    return new ModelCluster({ clusterId, name, tokenHash, outside, deployment, faults: faultsOf(n) })
+    const [clusterId, token, name] = [clusterOf(n), agentTokenOf(n), `agent-${n}`]
+    return new ModelCluster({ clusterId, name, token, outside, deployment, faults: faultsOf(n) })
   })
   return { outside, deployment, agents, hasFault, latencyMs, faultAtMs }
 }
@@ -157,7 +166,7 @@ const run = (world: World, fault: TenantFaults.TenantFault | undefined, breaking
       clusterId,
       name: Slug.make(`cluster-${n}`),
       region: "here",
-      agentTokenHash: tokenHashOf(n)
+      agentTokenHash: hashOfToken(agentTokenOf(n))
     }
     const command = { ...Specimens.request("register"), registration, epoch: `0000000${n}` }
     return patiently((clients) => clients.cluster(clusterId, (cluster) => cluster.RegisterCluster(command)))

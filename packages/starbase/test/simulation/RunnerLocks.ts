@@ -5,6 +5,9 @@
 import { PersistenceError } from "effect/cluster/ClusterError"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as Effect from "effect/Effect"
+import { Unavailable } from "@starform/domain/errors/RequestErrors"
+import type * as RunnerVerdict from "@starform/starbase/runners/RunnerVerdict"
+import { RunnerViews } from "@starform/starbase/runners/RunnerViews"
 import { ask, type Store } from "./Store.ts"
 import type { Process } from "./World.ts"
 
@@ -23,6 +26,10 @@ interface Registration {
 export class RunnerLocks {
   private readonly runners = new Map<string, Registration>()
   private readonly locks = new Map<string, Lock>()
+  private readonly views = new Map<
+    string,
+    { readonly seen: ReadonlyMap<string, boolean>; readonly atMs: number }
+  >()
   private machines = 0
   readonly expiryMs: number
 
@@ -83,6 +90,22 @@ export class RunnerLocks {
     }
   }
 
+  tell(observer: string, seen: ReadonlyMap<string, boolean>, nowMs: number): void {
+    this.views.set(observer, { seen: new Map(seen), atMs: nowMs })
+  }
+
+  told(nowMs: number): RunnerVerdict.RunnerViews {
+    return new Map(
+      [...this.views]
+        .filter(([, { atMs }]) => nowMs - atMs < this.expiryMs)
+        .map(([observer, { seen }]) => [observer, seen])
+    )
+  }
+
+  forget(observer: string): void {
+    this.views.delete(observer)
+  }
+
   /** Who may act on a shard now. */
   ownerOf(shard: string, nowMs: number): string | undefined {
     const lock = this.locks.get(shard)
@@ -116,5 +139,25 @@ export const storage = (
     refresh: (address, shards) => run("locks.refresh", (now) => locks.refresh(address, shards, now)),
     release: (address, shard) => run("locks.release", () => locks.release(address, shard)),
     releaseAll: (address) => run("locks.releaseAll", () => locks.releaseAll(address))
+  })
+}
+
+/** The way of one runner to what runners tell of each other. */
+export const views = (locks: RunnerLocks, store: Store, from: Process): RunnerViews["Service"] => {
+  const run = <A>(operation: string, perform: (nowMs: number) => A): Effect.Effect<A, Unavailable> =>
+    ask(
+      store,
+      from,
+      operation,
+      Effect.sync(() => perform(store.process.world.nowMs)),
+      (what) => new Unavailable({ what })
+    )
+  return RunnerViews.of({
+    tell: (observer, seen) => {
+      const now = new Map(seen)
+      return run("views.tell", (nowMs) => locks.tell(observer, now, nowMs))
+    },
+    told: run("views.told", (nowMs) => locks.told(nowMs)),
+    forget: (observer) => run("views.forget", () => locks.forget(observer))
   })
 }

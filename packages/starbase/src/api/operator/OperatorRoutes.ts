@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { Authenticator } from "../../security/Authenticator.ts"
 import * as BearerToken from "../BearerToken.ts"
 import { answerErrors } from "../ErrorAnswer.ts"
+import { isStorable } from "../StorableText.ts"
 import { momentOf, timeOf } from "./Moments.ts"
 import { OperatorDesk } from "./OperatorDesk.ts"
 
@@ -64,7 +65,8 @@ const operator = Effect.fnUntraced(function* (kind: string, name: string) {
   const token = BearerToken.fromHeaders(request.headers)
   if (Option.isNone(token)) return yield* new Unauthenticated({})
   const principal: Principal = yield* authenticator.authenticate(token.value)
-  if (principal._tag !== "Operator") return yield* new NotFound({ kind, name })
+  // What cannot be stored was never there.
+  if (principal._tag !== "Operator" || !isStorable(name)) return yield* new NotFound({ kind, name })
   return principal
 })
 

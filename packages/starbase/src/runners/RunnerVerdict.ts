@@ -1,0 +1,64 @@
+/** Which runners are to hold no shards because they and others do not reach each other. Pure. */
+import type { RunnerFacts } from "./Drains.ts"
+
+/** By observer: what it pinged, and whether that answered. A runner that is not named was not pinged yet. */
+export type RunnerViews = ReadonlyMap<string, ReadonlyMap<string, boolean>>
+
+interface Blame {
+  readonly runner: RunnerFacts
+  /** Runners with which it is not connected both ways, whichever of the two does not reach the other. */
+  readonly severed: number
+  /** Of these, those that do not reach it. */
+  readonly missedBy: number
+}
+
+const blameOf = (views: RunnerViews, present: ReadonlyArray<RunnerFacts>, runner: RunnerFacts): Blame => {
+  const misses = (from: string, to: string) => views.get(from)?.get(to) === false
+  let severed = 0
+  let missedBy = 0
+  for (const { address } of present) {
+    if (address === runner.address) continue
+    const isMissed = misses(address, runner.address)
+    if (isMissed) missedBy++
+    if (isMissed || misses(runner.address, address)) severed++
+  }
+  return { runner, severed, missedBy }
+}
+
+/**
+ * Worst first. Who was taken out stays out while it is still not connected with somebody, or shards would move to and fro.
+ * Between two that are to blame alike, one that is not reached is worse than one that does not reach: the latter's own
+ * requests can be made at other doors.
+ */
+const byBlame = (a: Blame, b: Blame): number =>
+  Number(a.runner.healthy) - Number(b.runner.healthy) ||
+  b.severed - a.severed ||
+  b.missedBy - a.missedBy ||
+  (a.runner.address < b.runner.address ? 1 : -1)
+
+/**
+ * A few runners without which every runner reaches every other one, found by taking the worst one out again and again. A runner whose shard group nobody else of the rest takes stays: shards that nobody holds help
+ * nobody. Whoever works it out from the same views finds the same.
+ *
+ * @param runners those that refresh their locks; of others nobody needs to be told
+ */
+export const cutOff = (runners: ReadonlyArray<RunnerFacts>, views: RunnerViews): ReadonlySet<string> => {
+  let kept = runners
+  const out: Array<RunnerFacts> = []
+  for (;;) {
+    const worst = kept
+      .map((runner) => blameOf(views, kept, runner))
+      .filter(({ severed }) => severed > 0)
+      .sort(byBlame)[0]
+    if (worst === undefined) break
+    out.push(worst.runner)
+    kept = kept.filter((runner) => runner !== worst.runner)
+  }
+  const covered = new Set(kept.flatMap(({ groups }) => groups))
+  const spared = out.reverse().filter(({ groups }) => {
+    const isNeeded = groups.some((group) => !covered.has(group))
+    if (isNeeded) for (const group of groups) covered.add(group)
+    return isNeeded
+  })
+  return new Set(out.filter((runner) => !spared.includes(runner)).map(({ address }) => address))
+}

@@ -16,6 +16,8 @@ import * as RpcServer from "effect/rpc/RpcServer"
 import * as Database from "./Database.ts"
 import { lean } from "./entities/Surroundings.ts"
 import * as PatientMessages from "./PatientMessages.ts"
+import * as GatheredRefreshes from "./runners/GatheredRefreshes.ts"
+import * as LenientClock from "./runners/LenientClock.ts"
 import * as KnownRequests from "./runners/KnownRequests.ts"
 import * as ShardRegister from "./runners/ShardRegister.ts"
 import * as WatchedRunnerStorage from "./runners/WatchedRunnerStorage.ts"
@@ -83,6 +85,19 @@ const locks = SqlRunnerStorage.layerStorage({}).pipe(
   Layer.provide(Layer.provide(SqlRunnerStorage.layerMigrations({}), unhurried))
 )
 
+/**
+ * Connections that nothing else may take: one holds the shard locks, one may be on its way to take its place, the others
+ * are for who is there. A runner that is busy with appends keeps its shards, and one that lost its locks can have them back.
+ */
+const ownConnections = 5
+
+const members = (databaseUrl: StarbaseSettings["databaseUrl"]) =>
+  WatchedRunnerStorage.layerNoDeps.pipe(
+    Layer.provide(GatheredRefreshes.layerNoDeps.pipe(Layer.provide(locks))),
+    Layer.provideMerge(Layer.merge(ShardRegister.layerPostgres, RunnerViews.layerPostgres)),
+    Layer.provide(Layer.orDie(Database.layer({ url: databaseUrl, connectionsMax: ownConnections })))
+  )
+
 /** The runner's port, and what comes in there or goes out to other runners, over whatever carries it and stores it. */
 export const layerServer = RunnerServer.layer.pipe(
   Layer.provideMerge(KnownRequests.layerNoDeps.pipe(Layer.provide(Sharding.layer))),
@@ -91,7 +106,7 @@ export const layerServer = RunnerServer.layer.pipe(
 )
 
 /**
- * Needs Postgres; its own tables create themselves.
+ * Needs Postgres, and the tables of `JournalSchema`; effect's own create themselves.
  *
  * @errors UnsafeRunner when the settings would let two runners own one shard, or strangers reach the runner's port
  */
@@ -99,7 +114,7 @@ export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* StarbaseConfig
     yield* RunnerSafety.check(settings)
-    const { runnerHost, runnerPort, masterKey } = settings
+    const { runnerHost, runnerPort, masterKey, databaseUrl } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
     return lean(layerServer).pipe(
@@ -107,15 +122,15 @@ export const layer = Layer.unwrap(
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),
       Layer.provideMerge(messages),
-      Layer.provideMerge(WatchedRunnerStorage.layerNoDeps.pipe(Layer.provide(locks))),
-      Layer.provideMerge(Layer.merge(ShardRegister.layerPostgres, RunnerViews.layerPostgres)),
+      Layer.provideMerge(members(databaseUrl)),
       Layer.provide(
         ShardingConfig.layer({
           ...shardingOf(settings),
           runnerAddress: Option.some(RunnerAddress.make(runnerHost, runnerPort))
         })
       ),
-      Layer.provide(RpcSerialization.layerSchemaBinary())
+      Layer.provide(RpcSerialization.layerSchemaBinary()),
+      Layer.provide(LenientClock.layer)
     )
   })
 )

@@ -17,7 +17,7 @@ export interface StarbaseSettings {
   readonly role: Role
   /** `postgres://…`; straight to PostgreSQL, no transaction pooler between. */
   readonly databaseUrl: Redacted.Redacted<string>
-  /** Connections that this process may hold. */
+  /** Connections that this process does its work with; up to seven more hold its shards and listen. */
   readonly databaseConnectionsMax: number
   /** Address and port of the API and of git. */
   readonly host: string

@@ -34,6 +34,9 @@ export const deployDeadline = Duration.minutes(5)
 /** How long a runner that is gone keeps its shards. */
 export const lockExpiry = Duration.seconds(5)
 
+/** That a runner does its work with, beside those that it holds its shards with. */
+export const connectionsMax = 8
+
 const config = (place: Place) =>
   StarbaseConfig.layerTest({
     ...place,
@@ -48,7 +51,7 @@ const foundation = (place: Place) =>
   Entities.layerNoDeps.pipe(
     Layer.provideMerge(ClusterRunner.layer),
     Layer.provideMerge(JournalPostgres.layer.pipe(Layer.provideMerge(JournalSchema.layer))),
-    Layer.provideMerge(Database.layer({ url: place.databaseUrl, connectionsMax: 8 })),
+    Layer.provideMerge(Database.layer({ url: place.databaseUrl, connectionsMax })),
     Layer.provideMerge(NodeCrypto.layer),
     Layer.provideMerge(config(place))
   )

@@ -77,6 +77,28 @@ it.layer(layer("is checked"), { timeout, excludeTestServices: true })("A runner"
     timeout
   )
 
+  it.effect.runIf(isFull)(
+    "stands still for longer than a refresh of its locks may take, again and again: it keeps them",
+    () =>
+      underLoad(({ victim, toPostgres }) =>
+        Effect.gen(function* () {
+          // Each refresh is under way for a fifth of its time.
+          yield* toPostgres.delay(50)
+          yield* Effect.sleep("2 seconds")
+          yield* victim
+            .signal("SIGSTOP")
+            .pipe(
+              Effect.andThen(Effect.sleep("1200 millis")),
+              Effect.andThen(victim.signal("SIGCONT")),
+              Effect.andThen(Effect.sleep("700 millis")),
+              Effect.repeat({ times: 12 })
+            )
+          assert.notInclude(victim.output(), "Shard lock storage is unhealthy")
+        })
+      ),
+    timeout
+  )
+
   it.effect("starts with a clock that is ten minutes slow", () => underLoadWithClock(-600_000), timeout)
 
   it.effect.runIf(isFull)(

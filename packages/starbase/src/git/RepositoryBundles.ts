@@ -46,6 +46,7 @@ export class RepositoryBundles extends Context.Service<
 >()("@starform/starbase/git/RepositoryBundles") {}
 
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
+const isProjectId = Schema.is(RepositoryName.fields.projectId)
 
 const make = Effect.fnUntraced(function* (settings: BundleSettings) {
   const { directory: root, searchPath } = yield* GitConfig
@@ -118,18 +119,26 @@ const make = Effect.fnUntraced(function* (settings: BundleSettings) {
     )
   })
 
-  /** Bundles that a process which ended did not write any more. */
-  const lookAtAll = Effect.gen(function* () {
-    for (const projectId of yield* fs.readDirectory(root)) {
-      const entries = yield* Effect.orElseSucceed(fs.readDirectory(join(root, projectId)), () => [])
-      for (const entry of entries) {
-        const name = decodeName({ projectId, service: entry.replace(/\.git$/, "") })
+  const listed = (path: string) =>
+    Effect.catchTag(fs.readDirectory(path), "PlatformError", (error) =>
+      error.reason._tag === "NotFound" ? Effect.succeed([]) : Effect.fail(error)
+    )
+
+  /** Bundles that a process which ended did not write any more. Nobody else looks: a disk that does not answer is asked again. */
+  const lookAtAll: Effect.Effect<void> = Effect.gen(function* () {
+    for (const project of yield* listed(root)) {
+      if (!isProjectId(project)) continue
+      for (const entry of yield* listed(join(root, project))) {
+        const name = decodeName({ projectId: project, service: entry.replace(/\.git$/, "") })
         if (entry.endsWith(".git") && Option.isSome(name)) yield* offerAfter(0, name.value)
       }
     }
   }).pipe(
-    Effect.catchTag("PlatformError", (error) =>
-      error.reason._tag === "NotFound" ? Effect.void : Effect.logWarning("bundles of repositories", error)
+    Effect.catch((error) =>
+      Effect.logWarning("bundles of repositories", error).pipe(
+        Effect.andThen(Effect.sleep(settings.retryInterval)),
+        Effect.andThen(Effect.suspend(() => lookAtAll))
+      )
     )
   )
 

@@ -6,7 +6,8 @@ import { dirname, join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Option, Schedule, Stream } from "effect"
+import { systemError } from "effect/PlatformError"
 import { ChildProcessSpawner } from "effect/process"
 import { CommitSha, Digest } from "@starform/domain/ids/Digest"
 import { ProjectId } from "@starform/domain/ids/Ids"
@@ -225,6 +226,38 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("RepositoryBundl
       assert.isFalse(yield* index.record(name, slow, "a", null))
       assert.deepInclude(yield* newest(name), { digest: newer, superseded: first })
     })
+  )
+
+  it.effect(
+    "INV-GIT-7 looks again at what an earlier process left, when the disk did not answer at the start",
+    () =>
+      Effect.gen(function* () {
+        const { name } = yield* repository
+        const { projectId } = name
+        let failures = 2
+        const weak = Layer.effect(
+          FileSystem.FileSystem,
+          Effect.map(FileSystem.FileSystem, (fs) => ({
+            ...fs,
+            readDirectory: (path: string) =>
+              Effect.suspend(() =>
+                (path.endsWith(projectId) || failures === 2) && failures-- > 0
+                  ? Effect.fail(
+                      systemError({ _tag: "Unknown", module: "FileSystem", method: "readDirectory" })
+                    )
+                  : fs.readDirectory(path)
+              )
+          }))
+        )
+        yield* Layer.build(
+          Layer.fresh(RepositoryBundles.layerWith({ pause: 0, retryInterval: "20 millis" })).pipe(
+            Layer.provide(weak)
+          )
+        )
+        const index = yield* BundleIndex.BundleIndex
+        yield* GitClone.until("it has a bundle", index.newest(name), Option.isSome)
+        assert.isAtMost(failures, 0)
+      }).pipe(Effect.scoped)
   )
 
   it.effect("INV-GIT-7 writes later what could not be written at once", () =>

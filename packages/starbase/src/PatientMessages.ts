@@ -4,13 +4,15 @@
  * a workflow's key is spent for ever. A reply that it gave up to keep leaves its request under way for ever.
  *
  * Reading for delivery claims what it reads, for ten minutes. A read whose answer nobody heard has claimed messages that
- * nobody delivers, and so has an owner before this one; the next read gives the claims of its shards back first. What is
- * being delivered is not delivered twice.
+ * nobody delivers, and so has an owner before this one, whose last statement may arrive when it is dead: a read gives the
+ * claims of its shards back first when one may be left, and every half minute. What is being delivered is not delivered twice.
  */
 import * as Arr from "effect/Array"
 import type { PersistenceError } from "effect/cluster/ClusterError"
 import * as Message from "effect/cluster/Message"
 import { MessageStorage } from "effect/cluster/MessageStorage"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -28,8 +30,12 @@ const untilItAnswers = <A, E extends { readonly _tag: string }, R>(
     Effect.retry(Schedules.messagesAway)
   )
 
+/** Longest that a message waits which somebody claimed who is no owner any more, and whom nobody knows of. */
+export const claimsLast = Duration.seconds(30)
+
 /** Reads that know whether claims were left behind: by a read that nobody heard, or by an owner before this one. */
-const readsOf = (storage: MessageStorage["Service"]) => {
+const readsOf = (storage: MessageStorage["Service"], beganMs: number) => {
+  let givenBackMs = beganMs
   /** Counted, for a read that is under way knows nothing of what is left meanwhile. */
   let left = 0
   let givenBack = 0
@@ -49,9 +55,11 @@ const readsOf = (storage: MessageStorage["Service"]) => {
   }
   const unprocessedMessages: MessageStorage["Service"]["unprocessedMessages"] = (shardIds, options) => {
     const shards = [...shardIds]
-    return Effect.suspend(() => {
+    return Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
       const known = left
-      const reset = known > givenBack ? storage.resetShards(shards) : Effect.void
+      const isDue = known > givenBack || nowMs - givenBackMs >= Duration.toMillis(claimsLast)
+      if (isDue) givenBackMs = nowMs
+      const reset = isDue ? storage.resetShards(shards) : Effect.void
       return Effect.andThen(
         reset,
         Effect.suspend(() => storage.unprocessedMessages(shards, options))
@@ -95,9 +103,10 @@ const repliesOf = (storage: MessageStorage["Service"]) => {
 /** A message that was kept while nobody heard of it has the id that it is repeated with: the repeat joins it. */
 export const layer: Layer.Layer<MessageStorage, never, MessageStorage> = Layer.effect(
   MessageStorage,
-  Effect.map(MessageStorage, (storage) => {
+  Effect.gen(function* () {
+    const storage = yield* MessageStorage
     const { saveReply, answering } = repliesOf(storage)
-    const { unprocessedMessages, ...resets } = readsOf(storage)
+    const { unprocessedMessages, ...resets } = readsOf(storage, yield* Clock.currentTimeMillis)
     return MessageStorage.of({
       ...storage,
       saveRequest: (message) => untilItAnswers(storage.saveRequest(message)),

@@ -134,4 +134,20 @@ describe("The message store", () => {
       assert.strictEqual(asked.filter((what) => what === "reset").length, 1)
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect(
+    "gives claims back every half minute, for those that an owner left which was dead by then",
+    () => {
+      const { asked, layer } = failing(first(0))
+      return Effect.gen(function* () {
+        const storage = yield* MessageStorage.MessageStorage
+        const read = storage.unprocessedMessages([ShardId.make("default", 1)])
+        yield* read
+        yield* TestClock.adjust(PatientMessages.claimsLast)
+        yield* read
+        yield* read
+        assert.deepStrictEqual(asked, ["read", "reset", "read", "read"])
+      }).pipe(Effect.provide(layer))
+    }
+  )
 })

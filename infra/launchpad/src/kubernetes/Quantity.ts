@@ -42,14 +42,17 @@ const binary = ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"]
 const decimal = ["E", "P", "T", "G", "M", "k", "", "m"]
 
 /** In the canonical form: the largest unit of which it is a whole number, binary ones for what is counted so. */
-export const format = (amount: bigint, isBinary: boolean): string => {
+export const format = (amount: bigint, inBytes: boolean): string => {
   if (amount === 0n) return "0"
-  const units = isBinary && amount % 1000n === 0n ? [...binary, "", "m"] : decimal
+  const units = inBytes && amount % 1000n === 0n ? [...binary, "", "m"] : decimal
   const unit = units.find((name) => amount % (scales[name] ?? 1n) === 0n) ?? "m"
   return `${amount / (scales[unit] ?? 1n)}${unit}`
 }
 
-export const isBinary = (value: unknown): boolean => /[KMGTPE]i$/.test(String(value))
+const isBinary = (value: unknown): boolean => /[KMGTPE]i$/.test(String(value))
+
+/** Whether amounts under this name are counted in bytes. */
+export const isBinaryName = (name: string): boolean => /(memory|storage)$/.test(name)
 
 /** The same amount in its canonical form; what is no quantity stays as it is. */
 export const canonical = (value: unknown): unknown => {

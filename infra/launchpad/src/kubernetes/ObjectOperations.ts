@@ -248,7 +248,7 @@ const successor = (
     : next
 }
 
-/** Stores a successor unless it changes nothing; an object on its way out leaves with its last finalizer. */
+/** Stores a successor unless it changes nothing; an object on its way out leaves with its last finalizer, if its grace is over. */
 const replace = (
   store: Store,
   place: Place,
@@ -278,6 +278,7 @@ const replace = (
   const key = placeKey(place)
   const isGone =
     after.metadata.deletionTimestamp !== undefined &&
+    (after.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
     (after.metadata.finalizers ?? []).length === 0 &&
     (before.metadata.finalizers ?? []).length > 0
   if (isGone) store.remove(type.resource, key)

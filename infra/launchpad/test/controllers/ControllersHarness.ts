@@ -33,6 +33,9 @@ export const until = <A, E, R>(what: string, look: Effect.Effect<A, E, R>, check
     return check(value) ? value : yield* Effect.die(new Error(`${what}\n${JSON.stringify(value, null, 1)}`))
   })
 
+/** Lets everybody come to rest, before time passes. */
+export const rest = Effect.forEach(Array.from({ length: 300 }), () => Effect.yieldNow, { discard: true })
+
 export const get = Effect.fnUntraced(function* (resource: string, name: string) {
   const objects = yield* ClusterObjects
   return Option.getOrUndefined(yield* objects.get({ resource, namespace, name }))

@@ -13,6 +13,9 @@ export interface ControllersSettings {
   readonly retryMax: Duration.Duration
   /** Shortest requested delay; times in objects are whole seconds. */
   readonly requeueMin: Duration.Duration
+  /** Delay before a job's pod is replaced that failed; doubles up to the maximum. */
+  readonly jobBackOffFirst: Duration.Duration
+  readonly jobBackOffMax: Duration.Duration
   /** Events older than this are removed (Kubernetes: `--event-ttl`, 1 h). */
   readonly eventRetention: Duration.Duration
   /** Series of equal events that are counted in one object; older series start a new one. */
@@ -36,6 +39,8 @@ export const defaults: ControllersSettings = {
   retryMin: Duration.millis(50),
   retryMax: Duration.seconds(30),
   requeueMin: Duration.millis(100),
+  jobBackOffFirst: Duration.seconds(10),
+  jobBackOffMax: Duration.minutes(10),
   eventRetention: Duration.hours(1),
   eventSeriesMax: 4096,
   nodeName: "launchpad",

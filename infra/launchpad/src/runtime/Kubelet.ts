@@ -84,6 +84,8 @@ const start = Effect.gen(function* () {
   const { nodeName } = yield* KubeletConfig
   const workers = yield* FiberMap.make<string>()
   const assignments = new Map<string, Assignment>()
+  /** Pods that are ended here while somebody's finalizer still holds their object. */
+  const ended = new Set<string>()
 
   const assign = Effect.fnUntraced(function* (pod: PodSpecification) {
     const uid = pod.metadata.uid
@@ -94,6 +96,7 @@ const start = Effect.gen(function* () {
     const assignment: Assignment = { terminate: yield* Deferred.make<{ readonly graceSeconds: number }>() }
     assignments.set(uid, assignment)
     const work = podWorker({ pod, host: yield* hostOf(pod), terminate: assignment.terminate }).pipe(
+      Effect.tap(Effect.sync(() => ended.add(uid))),
       Effect.ensuring(Effect.sync(() => assignments.delete(uid)))
     )
     yield* FiberMap.run(workers, uid, work)
@@ -107,10 +110,14 @@ const start = Effect.gen(function* () {
       return
     }
     if (event.type === "DELETED") {
+      ended.delete(metadata.uid)
       const known = Option.fromUndefinedOr(assignments.get(metadata.uid))
       if (Option.isSome(known)) {
         yield* Deferred.succeed(known.value.terminate, { graceSeconds: 0 })
       }
+      return
+    }
+    if (ended.has(metadata.uid)) {
       return
     }
     const { terminate } = yield* assign(pod)

@@ -37,7 +37,8 @@ const lastRun = (recorded: RecordedContainerStatus, nowMs: number): TerminatedRu
 }
 
 /**
- * A container that has run before starts again with restart count plus one; one that is over for good stays so.
+ * A container that has run before starts again with restart count plus one; one that is over for good, or runs once only,
+ * stays so.
  * Init containers run again, as they do when a node has lost its sandboxes.
  */
 export const recoveredState = (
@@ -55,8 +56,8 @@ export const recoveredState = (
   }
   const policy = pod.spec.restartPolicy
   const staysOver =
-    recorded.state.terminated !== undefined &&
-    (policy === "Never" || (policy === "OnFailure" && last.exitCode === 0))
+    policy === "Never" ||
+    (recorded.state.terminated !== undefined && policy === "OnFailure" && last.exitCode === 0)
   return staysOver && kind === "app"
     ? { ...fresh, restartCount: recorded.restartCount, state: { _tag: "Terminated", run: last } }
     : { ...fresh, restartCount: recorded.restartCount + 1, last }

@@ -23,6 +23,7 @@ export const ObjectMetadata = Schema.Struct({
   deletionGracePeriodSeconds: Schema.optionalKey(Schema.Int),
   labels: defaulted(strings, {}),
   annotations: defaulted(strings, {}),
+  finalizers: defaulted(Schema.Array(Schema.String), []),
   ownerReferences: defaulted(Schema.Array(OwnerReference), [])
 })
 export type ObjectMetadata = typeof ObjectMetadata.Type

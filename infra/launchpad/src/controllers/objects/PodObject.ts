@@ -12,6 +12,15 @@ const ContainerPorts = Schema.Struct({
   )
 })
 
+const containerState = defaulted(
+  Schema.Struct({
+    terminated: Schema.optionalKey(
+      Schema.Struct({ finishedAt: Schema.optionalKey(Schema.NullOr(Schema.String)) })
+    )
+  }),
+  {}
+)
+
 export const PodObject = Schema.Struct({
   metadata: ObjectMetadata,
   spec: Schema.Struct({
@@ -25,7 +34,7 @@ export const PodObject = Schema.Struct({
       podIP: defaulted(Schema.String, ""),
       conditions: defaulted(Schema.Array(ObjectCondition), []),
       containerStatuses: defaulted(
-        Schema.Array(Schema.Struct({ restartCount: defaulted(Schema.Int, 0) })),
+        Schema.Array(Schema.Struct({ restartCount: defaulted(Schema.Int, 0), state: containerState })),
         []
       )
     }),

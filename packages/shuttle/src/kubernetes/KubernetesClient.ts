@@ -30,8 +30,15 @@ import {
   type VersionExpired
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
-import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
-import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
+import { fieldManager, fromWire, type ObservedObject, scaleManager, WireObject } from "./ObservedObject.ts"
+import {
+  apiVersionOf,
+  collectionPath,
+  keyOf,
+  objectPath,
+  type ObjectReference,
+  type ResourceKind
+} from "./ResourceKind.ts"
 
 export interface ObjectPage {
   readonly objects: ReadonlyArray<ObservedObject>
@@ -65,6 +72,14 @@ export interface Requests {
     manifest: Manifest,
     force: boolean
   ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
+  /**
+   * Makes the number of copies of exactly that Deployment a field of `scaleManager` as well, at the value that it has.
+   * @errors FieldConflict when another manager holds it at another value
+   */
+  readonly holdReplicas: (
+    deployment: ObjectReference & { readonly uid: string },
+    replicas: number
+  ) => Effect.Effect<void, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
   /** Of exactly the object with that uid; succeeds when there is none of that name any more. */
   readonly remove: (
     reference: ObjectReference,
@@ -277,6 +292,25 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.catchTag("VersionExpired", unexpected(operation)))
   }
 
+  const holdReplicas: Requests["holdReplicas"] = (deployment, replicas) => {
+    const operation = `hold replicas of ${keyOf(deployment)}`
+    const { kind, name, namespace, uid } = deployment
+    const body = {
+      apiVersion: apiVersionOf(kind),
+      kind,
+      metadata: { name, namespace, uid },
+      spec: { replicas }
+    }
+    const request = HttpClientRequest.patch(objectPath(deployment), {
+      acceptJson: true,
+      urlParams: { fieldManager: scaleManager, force: false },
+      body: HttpBody.text(JSON.stringify(body), "application/apply-patch+yaml")
+    })
+    return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
+      Effect.catchTag("VersionExpired", unexpected(operation))
+    )
+  }
+
   const remove: Requests["remove"] = (reference, uid) => {
     const operation = `delete ${keyOf(reference)}`
     const body = {
@@ -338,7 +372,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, remove, podLog, probeFailures })
+  return KubernetesClient.of({ get, list, watch, apply, holdReplicas, remove, podLog, probeFailures })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -6,6 +6,7 @@ import * as EndpointSliceController from "./EndpointSliceController.ts"
 import * as GatewayController from "./GatewayController.ts"
 import * as PodScheduler from "./PodScheduler.ts"
 import * as ReplicaSetController from "./ReplicaSetController.ts"
+import * as ResourceQuotaController from "./ResourceQuotaController.ts"
 
 /** Needs `ClusterObjects`, `EventRecorder` and `ControllersConfig`. */
 export const layerNoDeps = Layer.effectDiscard(
@@ -15,7 +16,8 @@ export const layerNoDeps = Layer.effectDiscard(
       ReplicaSetController.start,
       PodScheduler.start,
       EndpointSliceController.start,
-      GatewayController.start
+      GatewayController.start,
+      ResourceQuotaController.start
     ],
     { discard: true }
   )

@@ -4,18 +4,29 @@ import * as Option from "effect/Option"
 import { ClusterObjects } from "../kubernetes/ClusterObjects.ts"
 import * as Controller from "./Controller.ts"
 import { ControllersConfig } from "./ControllersConfig.ts"
-import { makeCondition, withCondition, withoutCondition } from "./DeploymentConditions.ts"
+import { withCondition, withoutCondition } from "./DeploymentConditions.ts"
 import { EventRecorder } from "./EventRecorder.ts"
 import { againAfter, converged } from "./KeyedLoop.ts"
 import { sameJson } from "./objects/CanonicalJson.ts"
 import { objectKey, ownerKey } from "./objects/NamespacedKey.ts"
 import { withField } from "./objects/ObjectFields.ts"
+import type { ObjectCondition } from "./objects/ObjectCondition.ts"
 import { controllerOf } from "./objects/ObjectMetadata.ts"
 import { PodObject } from "./objects/PodObject.ts"
+import { toTimestamp } from "./objects/Timestamp.ts"
 import { ReplicaSetObject, type ReplicaSetStatus } from "./objects/ReplicaSetObject.ts"
 import { planReplicaSet, podOf } from "./ReplicaSetPlan.ts"
 
 const replicaSets = "apps/replicasets"
+
+/** Conditions of a ReplicaSet tell only when they turned. */
+const createFailed = (message: string, nowMs: number): ObjectCondition => ({
+  type: "ReplicaFailure",
+  status: "True",
+  reason: "FailedCreate",
+  message,
+  lastTransitionTime: toTimestamp(nowMs)
+})
 
 /** `replicas` and `terminatingReplicas` are always there, other numbers only when they are not zero. */
 const statusJson = (status: ReplicaSetStatus): Readonly<Record<string, unknown>> => ({
@@ -83,10 +94,7 @@ export const start = Effect.gen(function* () {
       conditions:
         failure === undefined
           ? withoutCondition(set.status.conditions, "ReplicaFailure")
-          : withCondition(
-              set.status.conditions,
-              makeCondition("ReplicaFailure", "True", "FailedCreate", failure.message, now)
-            )
+          : withCondition(set.status.conditions, createFailed(failure.message, now))
     }
     if (!sameJson(set.status, status)) {
       yield* objects.modify(

@@ -74,11 +74,14 @@ export class ClusterObjects extends Context.Service<
     readonly create: (resource: ResourceName, object: unknown) => Effect.Effect<KubernetesObject, ApiStatus>
     /**
      * Read, change, write; again after a conflict. `f` answers `undefined` for "leave it". With `subresource: "status"`
-     * only `status` is written. `None` when there is no such object.
+     * only `status` is written. `None` when there is no such object. What `f` lists is of the moment of the write.
      */
     readonly modify: (
       key: ObjectKey,
-      f: (object: KubernetesObject) => KubernetesObject | undefined,
+      f: (
+        object: KubernetesObject,
+        list: (resource: ResourceName) => ReadonlyArray<KubernetesObject>
+      ) => KubernetesObject | undefined,
       options?: { readonly subresource?: "status" }
     ) => Effect.Effect<Option.Option<KubernetesObject>, ApiStatus>
     /** Nothing to remove is not an error. A `uid` that does not match is a conflict. */

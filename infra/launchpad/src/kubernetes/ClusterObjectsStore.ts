@@ -84,7 +84,7 @@ export const layer: Layer.Layer<ClusterObjects, never, ObjectStore> = Layer.effe
         const place = { type, namespace: key.namespace, name: key.name }
         const before = lookUp(key)
         if (before === undefined) return Option.none<KubernetesObject>()
-        const wanted = f(before)
+        const wanted = f(before, (resource) => store.list(resource).objects)
         if (wanted === undefined) return Option.some(before)
         const written = yield* Effect.fromResult(
           ObjectOperations.update(store, place, wanted as JsonObject, {

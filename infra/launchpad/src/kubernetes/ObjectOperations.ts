@@ -6,12 +6,14 @@ import { randomBytes, randomUUID } from "node:crypto"
 import * as DateTime from "effect/DateTime"
 import * as Result from "effect/Result"
 import * as Admission from "./admission/Admission.ts"
+import * as ClusterAdmission from "./admission/ClusterAdmission.ts"
 import type { ApiStatus } from "./ApiStatus.ts"
 import * as ConflictText from "./apply/ConflictText.ts"
 import * as ManagedFields from "./apply/ManagedFields.ts"
 import * as ServerSideApply from "./apply/ServerSideApply.ts"
 import type { KubernetesObject, ObjectMeta } from "./ClusterObjects.ts"
 import { equal, isObject, type JsonObject, without } from "./JsonValue.ts"
+import { resourceQuota } from "./kinds/ResourceQuotaKind.ts"
 import { apiVersionOf, type ResourceType } from "./kinds/ResourceType.ts"
 import * as ObjectContent from "./ObjectContent.ts"
 import { keyOf, type ObjectStore } from "./ObjectStore.ts"
@@ -119,9 +121,14 @@ const insert = (
   const { type, name } = place
   const refused = checkNamespace(store, place)
   if (refused !== undefined) return Result.fail(refused)
-  const admitted = type.admit(made.object, undefined) as KubernetesObject
+  const completed = ClusterAdmission.complete(store, type, place.namespace, made.object)
+  const admitted = type.admit(completed, undefined) as KubernetesObject
   const causes = Admission.causes(type, admitted, undefined)
   if (causes.length > 0) return Result.fail(Statuses.invalid(type, name, causes))
+  const reviewed = ClusterAdmission.review(store, type, place.namespace, admitted)
+  if (Result.isFailure(reviewed)) return Result.fail(reviewed.failure)
+  const { charged, warnings } = reviewed.success
+  if (!options.dryRun) for (const quota of charged) charge(store, quota, options.nowMs)
   const object = withOwners(admitted, made.owners)
   const stored = options.dryRun
     ? {
@@ -132,7 +139,19 @@ const insert = (
         ) as unknown as ObjectMeta
       }
     : store.put(type.resource, placeKey(place), object)
-  return Result.succeed({ object: stored, created: true, warnings: made.warnings })
+  return Result.succeed({ object: stored, created: true, warnings: [...made.warnings, ...warnings] })
+}
+
+/** The server itself keeps the account of a quota while it lets objects in. */
+const charge = (store: Store, quota: KubernetesObject, nowMs: number): void => {
+  const { namespace, name } = quota.metadata
+  update(store, { type: resourceQuota, namespace, name }, quota, {
+    manager: "kube-apiserver",
+    subresource: "status",
+    fieldValidation: "Ignore",
+    dryRun: false,
+    nowMs
+  })
 }
 
 const nameSuffix = (): string =>
@@ -242,7 +261,11 @@ const replace = (
   options: WriteOptions
 ): Outcome => {
   const { type, name } = place
-  const { object: next, owners, warnings } = made
+  const { object: next, owners } = made
+  const warnings =
+    options.subresource === "status"
+      ? made.warnings
+      : [...made.warnings, ...ClusterAdmission.warnings(store, type, place.namespace, next)]
   const past = ManagedFields.read(before.metadata.managedFields)
   if (equal(unmanaged(before), next) && ManagedFields.isSameButTimes(past, owners)) {
     return Result.succeed({ object: before, created: false, warnings })

@@ -146,6 +146,15 @@ export const namespaceTerminating = (type: ResourceType, name: string, namespace
     }
   })
 
+/** Something in the namespace says no. */
+export const forbidden = (type: ResourceType, name: string, reason: string) =>
+  new ApiStatus({
+    code: 403,
+    reason: "Forbidden",
+    text: `${qualified(type)} "${name}" is forbidden: ${reason}`,
+    details: details(type, name)
+  })
+
 /** An apply met fields of other managers. */
 export const conflict = (text: string, causes: ReadonlyArray<StatusCause>) =>
   new ApiStatus({ code: 409, reason: "Conflict", text, details: { causes } })

@@ -9,7 +9,8 @@ import * as SchemaRules from "./SchemaRules.ts"
 const nameRules = {
   label: FieldRules.dnsLabel,
   subdomain: FieldRules.dnsSubdomain,
-  dns1035: FieldRules.dns1035Label
+  dns1035: FieldRules.dns1035Label,
+  "path segment": FieldRules.pathSegment
 }
 
 const metadataCauses = (

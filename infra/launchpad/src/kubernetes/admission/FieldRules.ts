@@ -95,6 +95,14 @@ export const dnsLabel = named(label, labelRule, 63)
 export const dnsSubdomain = named(subdomain, subdomainRule, 253)
 export const dns1035Label = named(dns1035, dns1035Rule, 63)
 
+/** Whatever can stand in a path: names of the access kinds. */
+export const pathSegment = (field: string, value: string): ReadonlyArray<StatusCause> => {
+  if (value === "." || value === "..") return [invalid(field, value, `may not be '${value}'`)]
+  return ["/", "%"]
+    .filter((part) => value.includes(part))
+    .map((part) => invalid(field, value, `may not contain '${part}'`))
+}
+
 /** A key of labels and annotations: a name, with a subdomain and a slash before it or not. */
 export const qualifiedKey = (field: string, key: string): ReadonlyArray<StatusCause> => {
   const parts = key.split("/")

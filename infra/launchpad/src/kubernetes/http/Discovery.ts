@@ -15,7 +15,9 @@ export const version = {
   platform: "linux/amd64"
 }
 
-const groupVersion = (group: string) => (group === "" ? "v1" : `${group}/v1`)
+const versionOf = (group: string) => ResourceTypes.versionOf(group) ?? "v1"
+
+const groupVersion = (group: string) => (group === "" ? "v1" : `${group}/${versionOf(group)}`)
 
 const verbsOf = (type: ResourceType): ReadonlyArray<string> => [
   "create",
@@ -50,8 +52,8 @@ export const apiVersions = {
 
 const apiGroup = (group: string) => ({
   name: group,
-  versions: [{ groupVersion: groupVersion(group), version: "v1" }],
-  preferredVersion: { groupVersion: groupVersion(group), version: "v1" }
+  versions: [{ groupVersion: groupVersion(group), version: versionOf(group) }],
+  preferredVersion: { groupVersion: groupVersion(group), version: versionOf(group) }
 })
 
 export const apiGroupList = () => ({
@@ -124,6 +126,6 @@ export const aggregatedDiscovery = (core: boolean) => ({
     .filter(([group]) => (group === "") === core)
     .map(([group, types]) => ({
       metadata: group === "" ? {} : { name: group },
-      versions: [{ version: "v1", resources: types.map(aggregated), freshness: "Current" }]
+      versions: [{ version: versionOf(group), resources: types.map(aggregated), freshness: "Current" }]
     }))
 })

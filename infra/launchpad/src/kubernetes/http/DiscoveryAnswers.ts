@@ -36,8 +36,8 @@ const documents = (): ReadonlyMap<string, Document> => {
     ["/openapi/v3/api/v1", plain(OpenApiDocuments.ofGroup(""))],
     ...groups.flatMap((group): ReadonlyArray<[string, Document]> => [
       [`/apis/${group}`, plain(Discovery.apiGroupOf(group))],
-      [`/apis/${group}/v1`, plain(Discovery.apiResourceList(group))],
-      [`/openapi/v3/apis/${group}/v1`, plain(OpenApiDocuments.ofGroup(group))]
+      [`/${OpenApiDocuments.pathOf(group)}`, plain(Discovery.apiResourceList(group))],
+      [`/openapi/v3/${OpenApiDocuments.pathOf(group)}`, plain(OpenApiDocuments.ofGroup(group))]
     ])
   ])
 }

@@ -3,7 +3,10 @@ import { createHash } from "node:crypto"
 import * as ResourceTypes from "../ResourceTypes.ts"
 import { version } from "./Discovery.ts"
 
-const pathOf = (group: string) => (group === "" ? "api/v1" : `apis/${group}/v1`)
+export const pathOf = (group: string) => {
+  const version = ResourceTypes.versionOf(group) ?? "v1"
+  return group === "" ? `api/${version}` : `apis/${group}/${version}`
+}
 
 const parameter = (name: string) => ({ name, in: "query", schema: { type: "string", uniqueItems: true } })
 

@@ -21,7 +21,7 @@ export const parse = (path: string): ResourceRequest | "unknown kind" | undefine
   const group = isCore ? "" : (segments[1] ?? "")
   const version = segments[isCore ? 1 : 2]
   const rest = segments.slice(isCore ? 2 : 3)
-  if (version !== "v1" || !isGroup(group)) return undefined
+  if (!isGroup(group) || version !== ResourceTypes.versionOf(group)) return undefined
   const locate = (plural: string) => ResourceTypes.find(group === "" ? plural : `${group}/${plural}`)
   if (rest[0] === "namespaces" && rest.length > 2) {
     const [, namespace, plural = "", name, subresource, ...more] = rest

@@ -3,7 +3,7 @@ import * as FieldRules from "../admission/FieldRules.ts"
 import type { StatusCause } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { equal, isObject, type JsonObject, without } from "../JsonValue.ts"
-import { fill, mapField } from "./internal/fill.ts"
+import { fill, mapField, mapItems } from "./internal/fill.ts"
 import { podSpecCauses, podSpecDefaults } from "./PodTemplate.ts"
 import { define } from "./ResourceType.ts"
 import { ageColumn, at, column, count, duration, nameColumn, objectsAt, text, wide } from "./TableColumn.ts"
@@ -42,9 +42,21 @@ const tolerations = ["not-ready", "unreachable"].map((condition) => ({
   tolerationSeconds: 300
 }))
 
-const defaults = (object: JsonObject): JsonObject => {
-  return mapField(object, "spec", (spec) => fill(podSpecDefaults(spec), { enableServiceLinks: true }))
+/** What a container is limited to is also what it asks for. */
+const withRequests = (container: JsonObject): JsonObject => {
+  const limits = resourcesOf(container, "limits")
+  if (Object.keys(limits).length === 0) return container
+  return mapField(container, "resources", (resources) => ({
+    ...resources,
+    requests: fill(resourcesOf(container, "requests"), limits)
+  }))
 }
+
+const defaults = (object: JsonObject): JsonObject =>
+  mapField(object, "spec", (spec) => {
+    const requested = mapItems(mapItems(spec, "containers", withRequests), "initContainers", withRequests)
+    return fill(podSpecDefaults(requested), { enableServiceLinks: true })
+  })
 
 const admit = (object: JsonObject): JsonObject => {
   const filled = mapField(object, "spec", (spec) =>

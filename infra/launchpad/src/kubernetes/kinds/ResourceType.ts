@@ -28,7 +28,7 @@ export interface ResourceType {
   readonly selectable: ReadonlyArray<string>
   readonly columns: ReadonlyArray<TableColumn>
   /** Rule of `metadata.name`. */
-  readonly nameRule: "subdomain" | "label" | "dns1035"
+  readonly nameRule: "subdomain" | "label" | "dns1035" | "path segment"
   /** What a passage through the kind's type fills in, on every write; whoever writes plainly owns it. */
   readonly defaults: (object: JsonObject) => JsonObject
   /** What the server decides after it noted who owns what, so that nobody does. `before` is absent for a new object. */
@@ -44,6 +44,7 @@ export interface Definition {
   readonly kind: string
   readonly plural?: string
   readonly group?: string
+  readonly version?: string
   readonly namespaced?: boolean
   readonly shortNames?: ReadonlyArray<string>
   readonly inAll?: boolean
@@ -66,7 +67,7 @@ export const define = (given: Definition): ResourceType => {
   return {
     resource: group === "" ? plural : `${group}/${plural}`,
     group,
-    version: "v1",
+    version: given.version ?? "v1",
     plural,
     singular,
     kind: given.kind,

@@ -82,6 +82,9 @@ export const dateColumn: TableColumn = column(
   { type: "date" }
 )
 
+/** When it was made, of a kind whose table does not count the time. */
+export const createdColumn: TableColumn = column("Created At", (object) => object.metadata.creationTimestamp)
+
 /** Number of keys in `data` and the like. */
 export const size = (...values: ReadonlyArray<unknown>): number =>
   values.reduce<number>((sum, value) => sum + (isObject(value) ? Object.keys(value).length : 0), 0)

@@ -3,6 +3,7 @@
  * told, and for built-in kinds absence has one form only, as after a passage through their Go types. Pure.
  */
 import { isObject, type JsonObject } from "../JsonValue.ts"
+import * as Quantity from "../Quantity.ts"
 import {
   type FieldSchema,
   isList,
@@ -123,7 +124,7 @@ const valueOf = (walk: Walk, value: unknown, schema: FieldSchema, place: Place):
   const scalar = scalarOf(resolved)
   if (scalar !== undefined) {
     if (!isScalar(value, scalar)) tell(walk, place, { problem: "mistyped", expected: scalar, found: value })
-    return value
+    return walk.isBuiltIn && scalar === "quantity" ? Quantity.canonical(value) : value
   }
   if (isList(resolved)) {
     if (Array.isArray(value)) {

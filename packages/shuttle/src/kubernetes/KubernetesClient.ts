@@ -30,7 +30,7 @@ import {
   type VersionExpired
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
-import { fieldManager, fromWire, type ObservedObject, scaleManager, WireObject } from "./ObservedObject.ts"
+import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
 import {
   apiVersionOf,
   collectionPath,
@@ -73,12 +73,13 @@ export interface Requests {
     force: boolean
   ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
   /**
-   * Makes the number of copies of exactly that Deployment a field of `scaleManager` as well, at the value that it has.
-   * @errors FieldConflict when another manager holds it at another value
+   * Server-side apply of parts of a spec to exactly that object, which is there already, under a manager's name of its own.
+   * @errors FieldConflict when another manager holds one of them at another value
    */
-  readonly holdReplicas: (
-    deployment: ObjectReference & { readonly uid: string },
-    replicas: number
+  readonly applyFields: (
+    object: ObjectReference & { readonly uid: string },
+    spec: Readonly<Record<string, unknown>>,
+    manager: string
   ) => Effect.Effect<void, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
   /** Of exactly the object with that uid; succeeds when there is none of that name any more. */
   readonly remove: (
@@ -292,18 +293,13 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.catchTag("VersionExpired", unexpected(operation)))
   }
 
-  const holdReplicas: Requests["holdReplicas"] = (deployment, replicas) => {
-    const operation = `hold replicas of ${keyOf(deployment)}`
-    const { kind, name, namespace, uid } = deployment
-    const body = {
-      apiVersion: apiVersionOf(kind),
-      kind,
-      metadata: { name, namespace, uid },
-      spec: { replicas }
-    }
-    const request = HttpClientRequest.patch(objectPath(deployment), {
+  const applyFields: Requests["applyFields"] = (object, spec, manager) => {
+    const operation = `apply fields of ${keyOf(object)}`
+    const { kind, name, namespace, uid } = object
+    const body = { apiVersion: apiVersionOf(kind), kind, metadata: { name, namespace, uid }, spec }
+    const request = HttpClientRequest.patch(objectPath(object), {
       acceptJson: true,
-      urlParams: { fieldManager: scaleManager, force: false },
+      urlParams: { fieldManager: manager, force: false },
       body: HttpBody.text(JSON.stringify(body), "application/apply-patch+yaml")
     })
     return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
@@ -372,7 +368,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, holdReplicas, remove, podLog, probeFailures })
+  return KubernetesClient.of({ get, list, watch, apply, applyFields, remove, podLog, probeFailures })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -11,6 +11,7 @@ import type {
   RequestError
 } from "../kubernetes/KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "../kubernetes/Manifest.ts"
+import { scaleManager } from "../kubernetes/ObservedObject.ts"
 import { keyOf } from "../kubernetes/ResourceKind.ts"
 import { desiredHashAnnotation } from "../manifests/ShuttleAnnotations.ts"
 import { ownerOfLabels } from "../manifests/ShuttleLabels.ts"
@@ -20,7 +21,7 @@ import type { HandOver, Step } from "./PlanStep.ts"
 export type StepError = RequestError | FieldConflict | ObjectReplaced | ObjectNotFound
 
 export interface StepRunner {
-  readonly client: Pick<Requests, "apply" | "holdReplicas" | "remove">
+  readonly client: Pick<Requests, "apply" | "applyFields" | "remove">
   readonly cache: Pick<ClusterCache["Service"], "record">
   /** Of one project; written here. */
   readonly applied: Map<string, AppliedRecord>
@@ -64,7 +65,7 @@ const applyWithout = Effect.fnUntraced(function* (
   const made = uid === null ? yield* applied(runner, withReplicas(manifest, replicas), false) : null
   const object = { ...referenceOf(manifest), uid: made?.object.uid ?? uid ?? "" }
   yield* runner.client
-    .holdReplicas(object, replicas)
+    .applyFields(object, { replicas }, scaleManager)
     .pipe(Effect.catchTag("FieldConflict", () => Effect.void))
   return yield* applied(runner, manifest, true)
 })

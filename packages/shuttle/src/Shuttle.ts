@@ -8,6 +8,7 @@ import * as HealthRoutes from "./health/HealthRoutes.ts"
 import * as ClusterCache from "./kubernetes/ClusterCache.ts"
 import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
 import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
+import * as GatewaySize from "./reconcile/GatewaySize.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
 import * as StatusReporter from "./reports/StatusReporter.ts"
@@ -24,7 +25,12 @@ const starbase = StarbaseClient.layer.pipe(Layer.provide(AgentToken.layer))
 const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
 
 const ports = Layer.mergeAll(cluster, starbase, desired, ReconcileOutcomes.layer)
-const loops = Layer.mergeAll(Reconciler.layer, StatusReporter.layer, DesiredStatePull.layer)
+const loops = Layer.mergeAll(
+  Reconciler.layer,
+  GatewaySize.layer,
+  StatusReporter.layer,
+  DesiredStatePull.layer
+)
 
 /** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
 export const layer: Layer.Layer<

@@ -1,4 +1,5 @@
 /** Every setting of the agent, from the environment only. Durations are written `500ms`, `30s`, `5m` or `1h`. */
+import { Cidr } from "@starform/domain/ids/Cidr"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -8,6 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import { durationOf, durationPattern } from "./internal/durationText.ts"
 
 export interface Settings {
@@ -74,6 +76,12 @@ export interface Settings {
   /** The Gateway that routes attach to. */
   readonly gatewayName: string
   readonly gatewayNamespace: string
+  /** What apps cannot reach by HTTPS, separated by commas: private ranges, the metadata service, the cluster's own. */
+  readonly egressExcept: ReadonlyArray<string>
+  /** Longest run of a scheduled process. */
+  readonly cronDeadline: Duration.Duration
+  /** How late a scheduled run may still begin. */
+  readonly cronStartingDeadline: Duration.Duration
   /** How long a container that is ending still serves before its process is told. */
   readonly preStopWait: Duration.Duration
   /** From the request to end until the process is killed; includes `preStopWait`. */
@@ -124,6 +132,20 @@ export const defaults: Omit<Settings, Particular> = {
   prunePercentMax: 30,
   gatewayName: "starform",
   gatewayNamespace: "envoy-gateway-system",
+  egressExcept: [
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "::1/128",
+    "::ffff:0:0/96",
+    "fc00::/7",
+    "fe80::/10"
+  ],
+  cronDeadline: Duration.hours(12),
+  cronStartingDeadline: Duration.minutes(5),
   preStopWait: Duration.seconds(5),
   terminationGrace: Duration.seconds(30),
   progressMargin: Duration.seconds(60),
@@ -195,6 +217,17 @@ const config = Config.all({
   prunePercentMax: count("PRUNE_PERCENT_MAX", defaults.prunePercentMax),
   gatewayName: text("GATEWAY_NAME", defaults.gatewayName),
   gatewayNamespace: text("GATEWAY_NAMESPACE", defaults.gatewayNamespace),
+  egressExcept: Config.schema(
+    Schema.String.pipe(
+      Schema.decodeTo(Schema.Array(Cidr), {
+        decode: SchemaGetter.split({ separator: "," }),
+        encode: SchemaGetter.transform((ranges: ReadonlyArray<string>) => ranges.join(","))
+      })
+    ),
+    "EGRESS_EXCEPT"
+  ).pipe(Config.withDefault(defaults.egressExcept)),
+  cronDeadline: duration("CRON_DEADLINE", defaults.cronDeadline),
+  cronStartingDeadline: duration("CRON_STARTING_DEADLINE", defaults.cronStartingDeadline),
   preStopWait: duration("PRE_STOP_WAIT", defaults.preStopWait),
   terminationGrace: duration("TERMINATION_GRACE", defaults.terminationGrace),
   progressMargin: duration("PROGRESS_MARGIN", defaults.progressMargin),

@@ -147,6 +147,8 @@ export interface Starbase {
   readonly statuses: Map<string, ObservedApp>
   /** Makes this the desired state; a waiting pull gets it at once. */
   readonly want: (apps: ReadonlyArray<DesiredApp>, tombstones?: ReadonlyArray<Tombstone>) => void
+  /** Of every document from now on. */
+  lbSizeUnits: number
   isDown: boolean
 }
 
@@ -161,10 +163,11 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     reports: [],
     statuses: new Map(),
     isDown: false,
+    lbSizeUnits: 1,
     want: (apps, tombstones = []) => {
       n += 1
       const hashes = apps.map((app) => [app.appId, sha256(appHashInput(app))] as const)
-      const clusterConfig = { lbSizeUnits: 1 }
+      const clusterConfig = { lbSizeUnits: self.lbSizeUnits }
       document = {
         kind: "full",
         format,
@@ -328,9 +331,17 @@ export const hands = (url: string) => {
 
 const collections = (namespace: string): ReadonlyArray<string> => [
   `/api/v1/namespaces/${namespace}/serviceaccounts`,
+  `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
+  `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
+  `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`,
+  `/api/v1/namespaces/${namespace}/resourcequotas`,
+  `/api/v1/namespaces/${namespace}/limitranges`,
   `/api/v1/namespaces/${namespace}/secrets`,
   `/api/v1/namespaces/${namespace}/configmaps`,
   `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  `/apis/batch/v1/namespaces/${namespace}/cronjobs`,
+  `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`,
+  `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
   `/api/v1/namespaces/${namespace}/services`,
   `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`
 ]

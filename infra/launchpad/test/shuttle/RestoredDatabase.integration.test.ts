@@ -32,7 +32,7 @@ const operator = { _tag: "Operator" } as const
 const requestId = () => RequestId.make(randomUUID())
 
 /** Objects of one app that is alone in its project, and of two. */
-const [alone, both] = [7, 12]
+const [alone, both] = [13, 18]
 
 const onServer = (statement: string) =>
   Effect.gen(function* () {

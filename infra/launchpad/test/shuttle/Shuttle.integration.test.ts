@@ -18,9 +18,9 @@ import {
 const live = <A, E>(effect: Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>) =>
   Effect.scoped(effect).pipe(Effect.provide(NodeServices.layer))
 
-/** Objects of one app, besides the two that its project has once and the inventory. */
 const objectsPerApp = 5
-const objectsPerProject = 2
+/** Account, role and its binding, two policies of one environment, quota, limits, inventory. */
+const objectsPerProject = 8
 
 const setUp = Effect.gen(function* () {
   const folder = yield* temporaryFolder

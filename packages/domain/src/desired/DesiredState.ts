@@ -6,17 +6,27 @@
 import * as Schema from "effect/Schema"
 import { AppId } from "../ids/AppId.ts"
 import { Digest, ImageReference } from "../ids/Digest.ts"
-import { ClusterId, DeployId, ProjectId, ReleaseId, ServiceId, WorkspaceId } from "../ids/Ids.ts"
+import { ClusterId, DeployId, ProjectId, ReleaseId, ServiceId, VarGroupId, WorkspaceId } from "../ids/Ids.ts"
+import { Cidr } from "../ids/Cidr.ts"
 import { Revision } from "../ids/Revision.ts"
 import { EnvironmentName, Hostname, NamespaceName, ProcessName, Slug, VariableName } from "../ids/Slug.ts"
+import * as Model from "../model/Autoscaling.ts"
 import { Provenance } from "../model/Release.ts"
+import { Concurrency, CronExpression, TimeZoneName } from "../model/Schedule.ts"
 import { ServiceType } from "../model/Workspace.ts"
 import * as SnakeCase from "../protocol/SnakeCase.ts"
 
-/** Format number of the document; an agent refuses one above its own and keeps what it has. */
+/**
+ * Format number of the document; an agent refuses one above its own and keeps what it has. A fact that came later is an
+ * optional field and is left out where nobody uses it, so that an older agent still verifies the document (decision 0017).
+ */
 export const format = 1
 
-/** One process type of an app: becomes one Deployment. */
+/** While it is there, `replicas` is not applied: the cluster decides between these two numbers. */
+export const DesiredAutoscaling = SnakeCase.struct(Model.Autoscaling.fields)
+export type DesiredAutoscaling = typeof DesiredAutoscaling.Type
+
+/** One process type of an app: becomes one Deployment, or the CronJob of a service of type `cron`. */
 export const DesiredProcess = SnakeCase.struct({
   name: ProcessName,
   command: Schema.Array(Schema.String),
@@ -24,7 +34,8 @@ export const DesiredProcess = SnakeCase.struct({
   /** The port told in `PORT`; `null` for a process that serves none. */
   containerPort: Schema.NullOr(Schema.Int),
   cpuMillicores: Schema.Int,
-  memoryMebibytes: Schema.Int
+  memoryMebibytes: Schema.Int,
+  autoscaling: Schema.optionalKey(DesiredAutoscaling)
 })
 export type DesiredProcess = typeof DesiredProcess.Type
 
@@ -36,6 +47,30 @@ export const DesiredVariable = SnakeCase.struct({
   version: Schema.String
 })
 export type DesiredVariable = typeof DesiredVariable.Type
+
+/** A variable group of the project, as it was when Starbase decided on this deploy. */
+export const DesiredVarGroup = SnakeCase.struct({
+  id: VarGroupId,
+  /** Grows with every change of the group: of two entries that carry it, the higher one is what is. */
+  version: Schema.Int,
+  /** Of a key that several groups of an app have, the one attached last wins; the app's own variables come after all. */
+  attachOrder: Schema.Int,
+  variables: Schema.Array(DesiredVariable)
+})
+export type DesiredVarGroup = typeof DesiredVarGroup.Type
+
+/** Where a managed database of the environment is reached. */
+export const DesiredDatabase = SnakeCase.struct({
+  cidr: Cidr,
+  port: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
+})
+
+export const DesiredSchedule = SnakeCase.struct({
+  expression: CronExpression,
+  timeZone: Schema.NullOr(TimeZoneName),
+  concurrency: Concurrency
+})
+export type DesiredSchedule = typeof DesiredSchedule.Type
 
 /** One app: one service in one environment, at one release. */
 export const DesiredApp = SnakeCase.struct({
@@ -67,7 +102,12 @@ export const DesiredApp = SnakeCase.struct({
   healthPath: Schema.NullOr(Schema.String),
   startupSeconds: Schema.Int,
   /** Changes when a person asks for a restart; a change forces new pods. */
-  restartNonce: Schema.String
+  restartNonce: Schema.String,
+  /** Of a service of type `cron`; without it nothing of it can run. */
+  schedule: Schema.optionalKey(DesiredSchedule),
+  /** Groups that are attached to this app, beside its own `variables`. */
+  varGroups: Schema.optionalKey(Schema.Array(DesiredVarGroup)),
+  databases: Schema.optionalKey(Schema.Array(DesiredDatabase))
 })
 export type DesiredApp = typeof DesiredApp.Type
 
@@ -81,8 +121,8 @@ export const Tombstone = SnakeCase.struct({
 export type Tombstone = typeof Tombstone.Type
 
 export const ClusterConfig = SnakeCase.struct({
-  /** Size of the load balancer, 1–200. */
-  lbSizeUnits: Schema.Int
+  /** Size of the load balancer, 1–200; left out, nobody decides on it. */
+  lbSizeUnits: Schema.optionalKey(Schema.Int)
 })
 export type ClusterConfig = typeof ClusterConfig.Type
 

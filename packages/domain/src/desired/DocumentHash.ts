@@ -20,12 +20,26 @@ export const canonicalJson = canonical
 
 const encodeApp = Schema.encodeSync(DesiredApp)
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Whatever has a version is a variable, wherever it is: a version stands for its value. */
+const withoutValues = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutValues)
+  if (!isRecord(value)) return value
+  const fields = Object.entries(value).map(([key, field]) => [key, withoutValues(field)] as const)
+  return { ...Object.fromEntries(fields), ...("value" in value && "version" in value ? { value: "" } : {}) }
+}
+
 /**
- * Text to hash for one app. A variable's version stands for its value, so that whoever holds only ciphertext
- * computes the same hash as whoever holds the clear document.
+ * Text to hash for one app's entry as it came over the wire, understood or not: an agent verifies also what it is too
+ * old to run. A variable's version stands for its value, so that whoever holds only ciphertext computes the same hash
+ * as whoever holds the clear document.
  */
-export const appHashInput = (app: DesiredApp): string =>
-  canonical(encodeApp({ ...app, variables: app.variables.map((variable) => ({ ...variable, value: "" })) }))
+export const entryHashInput = (entry: unknown): string => canonical(withoutValues(entry))
+
+/** The same for an app that is understood. */
+export const appHashInput = (app: DesiredApp): string => entryHashInput(encodeApp(app))
 
 /**
  * Text to hash for a document, from the hashes of its apps, so that one changed app costs one app's hashing.

@@ -41,6 +41,10 @@ export type ReleaseId = typeof ReleaseId.Type
 export const BuildId = uuid.pipe(Schema.brand("BuildId"))
 export type BuildId = typeof BuildId.Type
 
+/** A named set of variables of a project, attached to services. */
+export const VarGroupId = uuid.pipe(Schema.brand("VarGroupId"))
+export type VarGroupId = typeof VarGroupId.Type
+
 /** Chosen by the caller; a repeat with the same id takes effect at most once per entity. 1–200 characters. */
 export const RequestId = Schema.String.check(Schema.isBetweenLength(1, 200)).pipe(Schema.brand("RequestId"))
 export type RequestId = typeof RequestId.Type

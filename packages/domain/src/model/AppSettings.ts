@@ -1,6 +1,9 @@
 /** What a person can set for one app. Defaults are here and nowhere else. */
 import * as Schema from "effect/Schema"
 import { ProcessName, VariableName } from "../ids/Slug.ts"
+import { ProcessAutoscaling } from "./Autoscaling.ts"
+import { Schedule } from "./Schedule.ts"
+import type { ServiceType } from "./Workspace.ts"
 
 /** AES-256-GCM ciphertext of one value; `keyId` names the workspace data key. Base64 of nonce, tag and ciphertext. */
 export const SealedValue = Schema.Struct({ keyId: Schema.String, sealed: Schema.String })
@@ -36,7 +39,11 @@ export const AppSettings = Schema.Struct({
   /** Name of the pod size; display only, never billing. */
   tier: Schema.String,
   /** A push to the environment's branch deploys; off means that it is only stored. */
-  autodeploy: Schema.Boolean
+  autodeploy: Schema.Boolean,
+  /** Of a service of type `cron`; absent until somebody sets one. */
+  schedule: Schema.optionalKey(Schedule),
+  /** Process types that scale by themselves; absent for none. */
+  autoscaling: Schema.optionalKey(Schema.Array(ProcessAutoscaling))
 })
 export type AppSettings = typeof AppSettings.Type
 
@@ -47,6 +54,23 @@ export const defaults: AppSettings = {
   variables: [],
   tier: "nova",
   autodeploy: true
+}
+
+/** The process type that a service of type `cron` runs: `cron`, or its only one; `undefined` when that is unclear. */
+export const scheduledProcess = <Process extends { readonly name: string }>(
+  processes: ReadonlyArray<Process>
+): Process | undefined =>
+  processes.find(({ name }) => name === "cron") ?? (processes.length === 1 ? processes[0] : undefined)
+
+/** A process type that nobody scaled runs once when its service is about it, and not at all otherwise. */
+export const copiesOf = (
+  scale: ReadonlyArray<Scale>,
+  serviceType: ServiceType,
+  processes: ReadonlyArray<{ readonly name: string }>,
+  process: string
+): number => {
+  const main = serviceType === "cron" ? scheduledProcess(processes)?.name : "web"
+  return scale.find((one) => one.process === process)?.replicas ?? (process === main ? 1 : 0)
 }
 
 /** The port that a web process is told in `PORT` on a cluster. */

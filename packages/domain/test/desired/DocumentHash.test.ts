@@ -2,7 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as fc from "fast-check"
 import { type DesiredApp, FullState } from "@starform/domain/desired/DesiredState"
-import { appHashInput, canonicalJson, documentHashInput } from "@starform/domain/desired/DocumentHash"
+import {
+  appHashInput,
+  canonicalJson,
+  documentHashInput,
+  entryHashInput
+} from "@starform/domain/desired/DocumentHash"
 import * as Fixture from "../Fixture.ts"
 
 const state = Schema.decodeUnknownSync(FullState)(Fixture.read("FullState"))
@@ -41,6 +46,26 @@ describe("appHashInput", () => {
     assert.notInclude(withVariable({}), first.value)
   })
 
+  it("is as ever for an app that uses no later field, so that an older agent verifies it", () => {
+    const text = appHashInput(app)
+    for (const later of ["schedule", "var_groups", "databases", "autoscaling"]) assert.notInclude(text, later)
+  })
+
+  it("says nothing of a value in a shared group either, and is the same for an entry that is not understood", () => {
+    const id = "0198c0de-0000-7000-8009-000000000001"
+    const [entry] = (Fixture.read("FullState") as { readonly apps: ReadonlyArray<object> }).apps
+    const sent = (value: string, version: string) => ({
+      ...entry,
+      var_groups: [{ id, version: 1, attach_order: 0, variables: [{ ...first, value, version }] }],
+      later: [{ deep: { value: "hidden", version: "7" } }, { value: "shown" }]
+    })
+    assert.strictEqual(entryHashInput(sent("a", "1")), entryHashInput(sent("b", "1")))
+    assert.notStrictEqual(entryHashInput(sent("a", "1")), entryHashInput(sent("a", "2")))
+    assert.notInclude(entryHashInput(sent("a", "1")), "hidden")
+    assert.include(entryHashInput(sent("a", "1")), "shown")
+    assert.strictEqual(entryHashInput(entry), appHashInput(app))
+  })
+
   it("changes with every field of an app", () => {
     const changes: Partial<DesiredApp> = {
       ordinal: app.ordinal + 1,
@@ -50,7 +75,10 @@ describe("appHashInput", () => {
       startupSeconds: 1,
       tier: "supernova",
       hostnames: [],
-      processes: []
+      processes: [],
+      schedule: { expression: "@daily", timeZone: null, concurrency: "forbid" },
+      varGroups: [],
+      databases: [{ cidr: "10.1.2.3/32", port: 5432 }]
     }
     for (const [field, value] of Object.entries(changes)) {
       assert.notStrictEqual(appHashInput({ ...app, [field]: value }), appHashInput(app), field)

@@ -30,9 +30,16 @@ import {
   type VersionExpired
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
-import * as RequestPace from "./RequestPace.ts"
 import { fieldManager, fromWire, hasBody, type ObservedObject, WireObject } from "./ObservedObject.ts"
-import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
+import {
+  apiVersionOf,
+  collectionPath,
+  keyOf,
+  objectPath,
+  type ObjectReference,
+  type ResourceKind
+} from "./ResourceKind.ts"
+import * as RequestPace from "./RequestPace.ts"
 
 export interface ObjectPage {
   readonly objects: ReadonlyArray<ObservedObject>
@@ -66,6 +73,15 @@ export interface Requests {
     manifest: Manifest,
     force: boolean
   ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
+  /**
+   * Server-side apply of parts of a spec to exactly that object, which is there already, under a manager's name of its own.
+   * @errors FieldConflict when another manager holds one of them at another value
+   */
+  readonly applyFields: (
+    object: ObjectReference & { readonly uid: string },
+    spec: Readonly<Record<string, unknown>>,
+    manager: string
+  ) => Effect.Effect<void, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
   /** Of exactly the object with that uid; succeeds when there is none of that name any more. */
   readonly remove: (
     reference: ObjectReference,
@@ -294,6 +310,20 @@ const make = Effect.gen(function* () {
     ).pipe(Effect.catchTag("VersionExpired", unexpected(operation)))
   }
 
+  const applyFields: Requests["applyFields"] = (object, spec, manager) => {
+    const operation = `apply fields of ${keyOf(object)}`
+    const { kind, name, namespace, uid } = object
+    const body = { apiVersion: apiVersionOf(kind), kind, metadata: { name, namespace, uid }, spec }
+    const request = HttpClientRequest.patch(objectPath(object), {
+      acceptJson: true,
+      urlParams: { fieldManager: manager, force: false },
+      body: HttpBody.text(JSON.stringify(body), "application/apply-patch+yaml")
+    })
+    return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
+      Effect.catchTag("VersionExpired", unexpected(operation))
+    )
+  }
+
   const remove: Requests["remove"] = (reference, uid) => {
     const operation = `delete ${keyOf(reference)}`
     const body = {
@@ -355,7 +385,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, remove, podLog, probeFailures })
+  return KubernetesClient.of({ get, list, watch, apply, applyFields, remove, podLog, probeFailures })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

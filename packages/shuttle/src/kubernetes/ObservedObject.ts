@@ -10,6 +10,9 @@ import type { ObjectReference, ResourceKind } from "./ResourceKind.ts"
 /** Name under which we write; the server keeps which fields are ours. */
 export const fieldManager = "starform-shuttle"
 
+/** Holds the number of copies of what scales by itself, from when we let go of it until the autoscaler takes it. */
+export const scaleManager = "starform-shuttle-scale"
+
 const text = Schema.Record(Schema.String, Schema.String)
 
 const Metadata = Schema.Struct({
@@ -60,29 +63,36 @@ export interface ObservedObject extends ObjectReference {
    * else writes or removes one of them, and stays when others write fields of their own.
    */
   readonly ownedFields: string | null
+  /** Of Deployments: the number of copies is a field of ours. */
+  readonly ownsReplicas: boolean
   readonly spec: unknown
   readonly status: unknown
   /** Of ConfigMaps only. */
   readonly data: unknown
 }
 
+const keepsSpec: ReadonlySet<ResourceKind> = new Set(["Deployment", "Gateway"])
+const keepsStatus: ReadonlySet<ResourceKind> = new Set([
+  "Namespace",
+  "Deployment",
+  "CronJob",
+  "ReplicaSet",
+  "Job",
+  "Pod"
+])
+
 /** Kinds of which something beside their metadata decides; of all others the server is asked for metadata alone. */
 export const hasBody = (kind: ResourceKind): boolean =>
   keepsSpec.has(kind) || keepsStatus.has(kind) || kind === "ConfigMap"
 
-const keepsSpec: ReadonlySet<ResourceKind> = new Set(["Deployment"])
-const keepsStatus: ReadonlySet<ResourceKind> = new Set(["Namespace", "Deployment", "ReplicaSet", "Pod"])
+const isOurs = (fields: NonNullable<WireObject["metadata"]["managedFields"]>[number]): boolean =>
+  fields.manager === fieldManager && fields.operation === "Apply" && (fields.subresource ?? "") === ""
 
-const ownedFieldsOf = (metadata: WireObject["metadata"]): string | null => {
-  const entry = metadata.managedFields?.find(
-    (fields) =>
-      fields.manager === fieldManager && fields.operation === "Apply" && (fields.subresource ?? "") === ""
-  )
-  return entry === undefined ? null : sha256Hex(canonicalJson(entry.fieldsV1))
-}
+const hasReplicas = Schema.is(Schema.Struct({ "f:spec": Schema.Struct({ "f:replicas": Schema.Unknown }) }))
 
 export const fromWire = (kind: ResourceKind, wire: WireObject): ObservedObject => {
   const { metadata } = wire
+  const ours = metadata.managedFields?.find(isOurs)
   return {
     kind,
     namespace: metadata.namespace ?? null,
@@ -94,7 +104,8 @@ export const fromWire = (kind: ResourceKind, wire: WireObject): ObservedObject =
     annotations: metadata.annotations ?? {},
     deleting: metadata.deletionTimestamp !== undefined,
     controllerUid: metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? null,
-    ownedFields: ownedFieldsOf(metadata),
+    ownedFields: ours === undefined ? null : sha256Hex(canonicalJson(ours.fieldsV1)),
+    ownsReplicas: kind === "Deployment" && hasReplicas(ours?.fieldsV1),
     spec: keepsSpec.has(kind) ? wire.spec : undefined,
     status: keepsStatus.has(kind) ? wire.status : undefined,
     data: kind === "ConfigMap" ? wire.data : undefined

@@ -1,38 +1,24 @@
-/** One process type of an app → its Deployment. Pure. */
-import type { DesiredApp, DesiredProcess } from "@starform/domain/desired/DesiredState"
+/** One process type of an app → its Deployment, and what belongs to how many copies of it there are. Pure. */
+import type { DesiredApp, DesiredAutoscaling, DesiredProcess } from "@starform/domain/desired/DesiredState"
 import type {
   V1Container,
   V1Deployment,
-  V1EnvVar,
-  V1PodSecurityContext,
+  V1PodDisruptionBudget,
   V1Probe,
-  V1SecurityContext
+  V1TopologySpreadConstraint,
+  V2HorizontalPodAutoscaler,
+  V2MetricSpec
 } from "@kubernetes/client-node"
 import * as Duration from "effect/Duration"
 import type { Manifest } from "../kubernetes/Manifest.ts"
 import { withDesiredHash } from "./internal/desiredHash.ts"
-import { cpuQuantity, memoryQuantity } from "./internal/quantity.ts"
 import type { ManifestSettings } from "./ManifestSettings.ts"
-import { configName, deploymentName, secretName, serviceAccountName } from "./ObjectNames.ts"
+import { deploymentName } from "./ObjectNames.ts"
+import { podSpec, workloadAnnotations, workloadLabels } from "./PodSpec.ts"
 import { provenance, templateAnnotations } from "./ShuttleAnnotations.ts"
-import { appLabels, ownVarGroupId, podSelector, processLabel } from "./ShuttleLabels.ts"
+import { podSelector } from "./ShuttleLabels.ts"
 
-export const containerName = "app"
 export const portName = "http"
-
-/** The restricted pod security standard, and nothing beyond it: apps write where their image lets them. */
-const containerSecurity: V1SecurityContext = {
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ["ALL"] }
-}
-
-const podSecurity = (user: number): V1PodSecurityContext => ({
-  runAsNonRoot: true,
-  runAsUser: user,
-  runAsGroup: user,
-  fsGroup: user,
-  seccompProfile: { type: "RuntimeDefault" }
-})
 
 const probeTarget = (app: DesiredApp): V1Probe =>
   app.healthPath === null
@@ -77,43 +63,25 @@ const listening = (
   ...probes(app)
 })
 
-/** What a process may know of itself. Comes after `envFrom`: an app's variables cannot say otherwise. */
-const identity = (app: DesiredApp, port: number | null): ReadonlyArray<V1EnvVar> => [
-  { name: "STARFORM_PROJECT", value: app.projectSlug },
-  { name: "STARFORM_ENVIRONMENT", value: app.environment },
-  { name: "STARFORM_SERVICE", value: app.serviceName },
-  { name: "STARFORM_RELEASE_ID", value: app.releaseId },
-  { name: "STARFORM_GIT_COMMIT", value: app.provenance.gitSha },
-  ...(port === null ? [] : [{ name: "PORT", value: String(port) }])
-]
-
-const container = (app: DesiredApp, process: DesiredProcess, settings: ManifestSettings): V1Container => {
-  const resources = {
-    cpu: cpuQuantity(process.cpuMillicores),
-    memory: memoryQuantity(process.memoryMebibytes)
-  }
-  return {
-    name: containerName,
-    image: app.image,
-    imagePullPolicy: "IfNotPresent",
-    ...(process.command.length === 0 ? {} : { command: [...process.command] }),
-    envFrom: [
-      { configMapRef: { name: configName(app) } },
-      { secretRef: { name: secretName(ownVarGroupId(app)) } }
-    ],
-    env: [...identity(app, process.containerPort)],
-    resources: { requests: resources, limits: resources },
-    securityContext: containerSecurity,
-    ...(process.containerPort === null ? {} : listening(app, process.containerPort, settings))
-  }
-}
+/**
+ * Over machines and over zones, as far as that goes: a copy that finds no better place starts all the same. Copies of the
+ * template before do not count, or a rolling update would crowd where they are not.
+ */
+const spread = (app: DesiredApp, process: DesiredProcess): Array<V1TopologySpreadConstraint> =>
+  ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
+    maxSkew: 1,
+    topologyKey,
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: { ...podSelector(app, process.name) } },
+    matchLabelKeys: ["pod-template-hash"]
+  }))
 
 export const deploymentManifest = (
   app: DesiredApp,
   process: DesiredProcess,
   settings: ManifestSettings
 ): Manifest => {
-  const labels = { ...appLabels(app, settings.clusterId), [processLabel]: process.name }
+  const labels = workloadLabels(app, process, settings)
   return withDesiredHash({
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -121,10 +89,11 @@ export const deploymentManifest = (
       name: deploymentName(app, process.name),
       namespace: app.namespace,
       labels,
-      annotations: provenance(app)
+      annotations: workloadAnnotations(app)
     },
     spec: {
-      replicas: process.replicas,
+      // Of an autoscaled process the number is the cluster's: naming it here would take it back at every apply.
+      ...(process.autoscaling === undefined ? { replicas: process.replicas } : {}),
       revisionHistoryLimit: 5,
       progressDeadlineSeconds: app.startupSeconds + Math.ceil(Duration.toSeconds(settings.progressMargin)),
       strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
@@ -132,14 +101,80 @@ export const deploymentManifest = (
       template: {
         metadata: { labels, annotations: { ...templateAnnotations(app, process) } },
         spec: {
-          serviceAccountName,
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: Math.ceil(Duration.toSeconds(settings.terminationGrace)),
-          securityContext: podSecurity(settings.podUser),
-          containers: [container(app, process, settings)]
+          ...podSpec(
+            app,
+            process,
+            settings,
+            process.containerPort === null ? {} : listening(app, process.containerPort, settings)
+          ),
+          topologySpreadConstraints: spread(app, process)
         }
       }
     }
   } satisfies Manifest & V1Deployment)
+}
+
+const utilization = (name: string, percent: number | null): Array<V2MetricSpec> =>
+  percent === null
+    ? []
+    : [
+        {
+          type: "Resource",
+          resource: { name, target: { type: "Utilization", averageUtilization: percent } }
+        }
+      ]
+
+const autoscaler = (
+  app: DesiredApp,
+  process: DesiredProcess,
+  scaling: DesiredAutoscaling,
+  settings: ManifestSettings
+): Manifest =>
+  withDesiredHash({
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata: {
+      name: deploymentName(app, process.name),
+      namespace: app.namespace,
+      labels: workloadLabels(app, process, settings),
+      annotations: provenance(app)
+    },
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: deploymentName(app, process.name) },
+      minReplicas: scaling.minReplicas,
+      maxReplicas: scaling.maxReplicas,
+      metrics: [...utilization("cpu", scaling.cpuPercent), ...utilization("memory", scaling.memoryPercent)]
+    }
+  } satisfies Manifest & V2HorizontalPodAutoscaler)
+
+/** A copy that is not ready may always be evicted: it serves nobody, and must not hold up a machine's maintenance. */
+const disruptionBudget = (app: DesiredApp, process: DesiredProcess, settings: ManifestSettings): Manifest =>
+  withDesiredHash({
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata: {
+      name: deploymentName(app, process.name),
+      namespace: app.namespace,
+      labels: workloadLabels(app, process, settings),
+      annotations: provenance(app)
+    },
+    spec: {
+      maxUnavailable: 1,
+      selector: { matchLabels: { ...podSelector(app, process.name) } },
+      unhealthyPodEvictionPolicy: "AlwaysAllow"
+    }
+  } satisfies Manifest & V1PodDisruptionBudget)
+
+/** Where only one copy is wanted at least, one may go at any time as it is. */
+export const copiesManifests = (
+  app: DesiredApp,
+  process: DesiredProcess,
+  settings: ManifestSettings
+): ReadonlyArray<Manifest> => {
+  const { autoscaling } = process
+  const least = autoscaling?.minReplicas ?? process.replicas
+  return [
+    ...(autoscaling === undefined ? [] : [autoscaler(app, process, autoscaling, settings)]),
+    ...(least > 1 ? [disruptionBudget(app, process, settings)] : [])
+  ]
 }

@@ -4,6 +4,9 @@ import type { Settings } from "../ShuttleConfig.ts"
 export type ManifestSettings = Pick<
   Settings,
   | "clusterId"
+  | "cronDeadline"
+  | "cronStartingDeadline"
+  | "egressExcept"
   | "gatewayName"
   | "gatewayNamespace"
   | "podUser"

@@ -18,11 +18,19 @@ const named = (app: DesiredApp, ...parts: ReadonlyArray<string>): string => {
 }
 
 export const serviceAccountName = "starform"
+export const roleName = "starform"
+export const quotaName = "starform"
+export const limitsName = "starform"
+export const denyName = "default-deny"
 export const inventoryName = "starform-inventory"
 
 export const deploymentName = (app: DesiredApp, process: string): string => named(app, process)
 export const serviceName = (app: DesiredApp): string => named(app)
 export const configName = (app: DesiredApp): string => named(app, "config")
+/** Its Jobs append a number: a CronJob's name has at most 52 characters. */
+export const cronJobName = (app: DesiredApp, process: string): string => named(app, process)
+/** @source reference specification §6.5 */
+export const isolationName = (environment: string): string => `env-isolation-${environment}`
 /** The Secret of a variable group is `vg-<id>`. */
 export const secretName = (varGroupId: string): string => `vg-${varGroupId}`
 

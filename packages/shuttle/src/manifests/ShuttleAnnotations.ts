@@ -4,13 +4,17 @@
  * @source reference specification §3.3 and §3.4
  */
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
-import type { DesiredApp, DesiredProcess } from "@starform/domain/desired/DesiredState"
+import type { DesiredApp, DesiredProcess, DesiredVarGroup } from "@starform/domain/desired/DesiredState"
 import { sha256Hex } from "../hashing/Sha256.ts"
 
 export const appIdAnnotation = "starform.io/app-id"
 export const deploymentIdAnnotation = "starform.io/deployment-id"
 export const ordinalAnnotation = "starform.io/deploy-ordinal"
 export const releaseIdAnnotation = "starform.io/release-id"
+/** Shared variable groups that a workload reads, by id: as long as one names it, the group's Secret stays. */
+export const varGroupsAnnotation = "starform.io/var-groups"
+/** Of a shared group's Secret. */
+export const varGroupVersionAnnotation = "starform.io/var-group-version"
 /** Hash of the whole manifest as we last wanted it. */
 export const desiredHashAnnotation = "starform.io/desired-hash"
 
@@ -37,16 +41,24 @@ export const provenance = (app: DesiredApp): Readonly<Record<string, string>> =>
   "kubernetes.io/change-cause": `Deployment ${app.deployId} by ${app.deployedBy}`
 })
 
-/**
- * Over the one group that an app's own variables are, entries sorted by key. A version stands for its value: it changes
- * with it and tells nothing about it, so this text may be shown with the pod.
- */
-export const varGroupChecksum = (app: DesiredApp): string =>
-  checksum(
-    app.variables
+const entriesText = (variables: DesiredApp["variables"]): string =>
+  canonicalJson(
+    variables
       .map(({ key, secret, version }) => ({ key, secret, version }))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
   )
+
+/** Of one group. A version stands for its value: it changes with it and tells nothing about it, so this may be shown. */
+export const variablesChecksum = (variables: DesiredApp["variables"]): string =>
+  `sha256:${sha256Hex(entriesText(variables))}`
+
+/** The groups of an app in the order in which they are attached; of equal keys the later one wins. */
+export const attachedGroups = (app: DesiredApp): ReadonlyArray<DesiredVarGroup> =>
+  [...(app.varGroups ?? [])].sort((a, b) => a.attachOrder - b.attachOrder)
+
+/** Over every group of an app by the order in which they are attached, its own variables last, entries sorted by key. */
+const varGroupChecksum = (app: DesiredApp): string =>
+  `sha256:${sha256Hex([...attachedGroups(app), app].map(({ variables }) => entriesText(variables)).join(""))}`
 
 /** Over what is configured about one process: command, port, size and probes; not how many copies. */
 const configChecksum = (app: DesiredApp, process: DesiredProcess): string =>
@@ -59,11 +71,18 @@ const configChecksum = (app: DesiredApp, process: DesiredProcess): string =>
     startupSeconds: app.startupSeconds
   })
 
+/** Which shared groups a workload and its pods read; nothing for none. */
+export const groupsRead = (app: DesiredApp): Readonly<Record<string, string>> => {
+  const groups = attachedGroups(app).map(({ id }) => id)
+  return groups.length === 0 ? {} : { [varGroupsAnnotation]: groups.join(",") }
+}
+
 export const templateAnnotations = (
   app: DesiredApp,
   process: DesiredProcess
 ): Readonly<Record<string, string>> => ({
   ...releaseProvenance(app),
+  ...groupsRead(app),
   "starform.io/var-group-checksum": varGroupChecksum(app),
   "starform.io/config-checksum": configChecksum(app, process),
   "starform.io/restart-nonce": app.restartNonce

@@ -10,15 +10,18 @@ import { sha256Hex } from "../hashing/Sha256.ts"
 
 export const managedByLabel = "starform.io/managed-by"
 const workspaceLabel = "starform.io/workspace-id"
-const projectLabel = "starform.io/project-id"
-const environmentLabel = "starform.io/environment"
+export const projectLabel = "starform.io/project-id"
+export const environmentLabel = "starform.io/environment"
 const serviceLabel = "starform.io/service-id"
 const serviceNameLabel = "starform.io/service-name"
-const clusterLabel = "starform.io/cluster-id"
+export const clusterLabel = "starform.io/cluster-id"
 export const varGroupLabel = "starform.io/var-group-id"
 const tierLabel = "starform.io/tier"
 const serviceTypeLabel = "starform.io/service-type"
 export const processLabel = "starform.io/process"
+
+/** Of the namespace that the gateway's pods are in. */
+export const namespaceRoleLabel = "starform.io/namespace-role"
 
 export const managedBy = "shuttle"
 
@@ -30,6 +33,10 @@ export const compactUuid = (uuid: string): string => uuid.replaceAll("-", "")
 
 export const isManaged = (labels: Readonly<Record<string, string>>): boolean =>
   labels[managedByLabel] === managedBy
+
+/** Whose an object is by its labels: a project on a cluster. */
+export const ownerOfLabels = (labels: Readonly<Record<string, string>>): string =>
+  `${labels[projectLabel] ?? ""} ${labels[clusterLabel] ?? ""}`
 
 /** Of objects that the project has once: namespace, service account, inventory. */
 export const projectLabels = (app: DesiredApp, clusterId: ClusterId): Readonly<Record<string, string>> => ({

@@ -5,7 +5,7 @@ import type { Manifest } from "../kubernetes/Manifest.ts"
 import { withDesiredHash } from "./internal/desiredHash.ts"
 import type { ManifestSettings } from "./ManifestSettings.ts"
 import { configName, secretName } from "./ObjectNames.ts"
-import { provenance, varGroupChecksum } from "./ShuttleAnnotations.ts"
+import { provenance, variablesChecksum } from "./ShuttleAnnotations.ts"
 import { appLabels, ownVarGroupId, varGroupLabel } from "./ShuttleLabels.ts"
 
 const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64")
@@ -33,7 +33,7 @@ const secret = (app: DesiredApp, settings: ManifestSettings): Manifest => {
   const data = Object.fromEntries(entries.map(({ key, value }) => [key, base64(value)]))
   return withDesiredHash({ ...shell, data } satisfies Manifest & V1Secret, {
     shell,
-    data: varGroupChecksum(app)
+    data: variablesChecksum(app.variables)
   })
 }
 

@@ -31,6 +31,15 @@ export const ofConflict = (app: RenderedApp, conflicts: ReadonlyArray<ObjectRefe
   message: `somebody else's object has a name that this app needs: ${conflicts.map(keyOf).join(", ")}`
 })
 
+/** The document puts the apps of several projects into one namespace; this app is not of the one that has it. */
+export const ofStranger = (app: RenderedApp, namespace: string): AppOutcome => ({
+  _tag: "Refused",
+  appId: app.appId,
+  ordinal: app.ordinal,
+  code: "ForeignNamespace",
+  message: `the namespace ${namespace} belongs to another project`
+})
+
 export const ofWaiting = (app: RenderedApp): AppOutcome => ({
   _tag: "Retrying",
   appId: app.appId,

@@ -10,6 +10,8 @@ import type { DesiredProject } from "./DesiredProject.ts"
 export interface AppliedRecord {
   readonly uid: string
   readonly desiredHash: string
+  /** `ownerOfLabels` of what was applied. */
+  readonly owner: string
   readonly ownedFields: string | null
 }
 
@@ -35,6 +37,7 @@ export const namespaceReference = (namespace: string): ObjectReference => ({
 /** Everything that the present document names in the project, app by app. */
 export const wantedManifests = (desired: DesiredProject): ReadonlyArray<Manifest> => [
   ...desired.manifests,
+  ...desired.shared.map(({ manifest }) => manifest),
   ...desired.apps.flatMap((app) => (Result.isSuccess(app.manifests) ? app.manifests.success : []))
 ]
 
@@ -50,8 +53,9 @@ export const decisiveReferences = (
   const present = new Set<string>(desired.apps.map((app) => app.appId))
   const tombstoned = new Set<string>(desired.tombstones.map((tombstone) => tombstone.appId))
   const retired = [...inventory]
-    .filter(([key, { appId }]) => {
-      if (appId === null || isWanted.has(key)) return false
+    .filter(([key, { appId, kind }]) => {
+      if (isWanted.has(key)) return false
+      if (appId === null) return kind === "Secret"
       return tombstoned.has(appId) || present.has(appId)
     })
     .map(([, entry]) => referenceOfEntry(desired.namespace, entry))

@@ -1,4 +1,5 @@
 /** One pass over one project: observe, plan, run, say how it went. Safe to interrupt anywhere and to repeat. */
+import type { AppId } from "@starform/domain/ids/AppId"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Inventory from "../inventory/Inventory.ts"
@@ -7,8 +8,8 @@ import type { Requests } from "../kubernetes/KubernetesClient.ts"
 import type { RequestError } from "../kubernetes/KubernetesErrors.ts"
 import type { ObservedObject } from "../kubernetes/ObservedObject.ts"
 import { keyOf, type ObjectReference } from "../kubernetes/ResourceKind.ts"
-import { type AppOutcome, ofConflict, ofError, ofRendering, ofWaiting } from "./AppOutcome.ts"
-import type { DesiredProject } from "./DesiredProject.ts"
+import { type AppOutcome, ofConflict, ofError, ofRendering, ofStranger, ofWaiting } from "./AppOutcome.ts"
+import { type DesiredProject, ownerOf } from "./DesiredProject.ts"
 import {
   type AppliedRecord,
   decisiveReferences,
@@ -95,10 +96,36 @@ const runWaves = (runner: StepRunner.StepRunner, waves: ReadonlyArray<Wave>) =>
     { discard: true }
   )
 
-const runApp = (runner: StepRunner.StepRunner, { app, conflicts, isWaiting, waves }: AppPlan) => {
+/** What several apps need, wave by wave; answers with what went wrong for each of them. A failure stops nobody else's. */
+const runShared = Effect.fnUntraced(function* (
+  runner: StepRunner.StepRunner,
+  waves: ReconcilePlan["shared"]
+) {
+  const failures = new Map<AppId, StepRunner.StepError>()
+  for (const wave of waves) {
+    yield* Effect.forEach(
+      wave,
+      ({ step, users }) =>
+        Effect.catch(StepRunner.run(runner, step), (error) =>
+          Effect.sync(() => {
+            for (const appId of users) failures.set(appId, error)
+          })
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
+  }
+  return failures
+})
+
+const runApp = (
+  runner: StepRunner.StepRunner,
+  { app, conflicts, isWaiting, waves }: AppPlan,
+  failed: StepRunner.StepError | undefined
+) => {
   const unrendered = ofRendering(app)
   if (unrendered !== null) return Effect.succeed(unrendered)
   if (conflicts.length > 0) return Effect.succeed(ofConflict(app, conflicts))
+  if (failed !== undefined) return Effect.succeed(ofError(app, failed))
   return runWaves(runner, waves).pipe(
     Effect.match({
       onFailure: (error) => ofError(app, error),
@@ -117,7 +144,7 @@ const runPrune = (runner: StepRunner.StepRunner, prune: PrunePlan) =>
 
 const absences = (made: ReconcilePlan): ReadonlyArray<AppOutcome> =>
   made.prunes.flatMap(({ appId, isAbsent, ordinal }) =>
-    isAbsent && ordinal !== null ? [{ _tag: "Absent" as const, appId, ordinal }] : []
+    isAbsent && appId !== null && ordinal !== null ? [{ _tag: "Absent" as const, appId, ordinal }] : []
   )
 
 const problemOf = (apps: ReadonlyArray<AppOutcome>, others: ReadonlyArray<string | null>): string | null => {
@@ -129,9 +156,13 @@ const problemOf = (apps: ReadonlyArray<AppOutcome>, others: ReadonlyArray<string
 /** @param applied of this project; what this pass applies is written to it */
 export const run = Effect.fn("ProjectPass.run")(function* (
   services: PassServices,
-  desired: DesiredProject,
+  claimed: DesiredProject,
   applied: Map<string, AppliedRecord>
 ): Effect.fn.Return<PassOutcome, RequestError> {
+  const desired = ownerOf(claimed, services.cache.index.get(namespaceReference(claimed.namespace)))
+  const strangers = desired.rivals.flatMap(({ apps }) =>
+    apps.map((app) => ofStranger(app, desired.namespace))
+  )
   const seen = yield* observe(services, desired, applied)
   const made = plan(desired, seen)
   const steps = stepsOf(made)
@@ -142,10 +173,13 @@ export const run = Effect.fn("ProjectPass.run")(function* (
   const opened = yield* Effect.result(runWaves(runner, made.opening))
   const driftSteps = steps.filter((step) => step._tag === "Apply" && step.cause === "drifted").length
   if (opened._tag === "Failure") {
-    const apps = desired.apps.map((app) => ofError(app, opened.failure))
+    const apps = [...strangers, ...desired.apps.map((app) => ofError(app, opened.failure))]
     return { apps, problem: opened.failure.message, driftSteps, steps: steps.length }
   }
-  const apps = yield* Effect.forEach(made.apps, (app) => runApp(runner, app), { concurrency: appsAtOnce })
+  const failures = yield* runShared(runner, made.shared)
+  const apps = yield* Effect.forEach(made.apps, (app) => runApp(runner, app, failures.get(app.app.appId)), {
+    concurrency: appsAtOnce
+  })
   const pruned = yield* Effect.forEach(made.prunes, (prune) => runPrune(runner, prune), {
     concurrency: appsAtOnce
   })
@@ -153,7 +187,7 @@ export const run = Effect.fn("ProjectPass.run")(function* (
     onFailure: (error): string | null => error.message,
     onSuccess: () => null
   })
-  const outcomes = [...apps, ...absences(made)]
+  const outcomes = [...apps, ...strangers, ...absences(made)]
   return {
     apps: outcomes,
     problem: problemOf(outcomes, [...pruned, closed]),

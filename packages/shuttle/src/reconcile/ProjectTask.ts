@@ -37,7 +37,7 @@ export interface ProjectTaskOptions {
 
 /** Of a pass that could not even look. */
 const unobserved = (desired: DesiredProject, error: RequestError) => ({
-  apps: desired.apps.map((app) => ofError(app, error)),
+  apps: [desired, ...desired.rivals].flatMap(({ apps }) => apps.map((app) => ofError(app, error))),
   driftSteps: 0,
   problem: error.message
 })

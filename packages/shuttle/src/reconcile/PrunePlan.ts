@@ -1,17 +1,20 @@
 /**
- * What of a project is to go. Pure. Two things retire an object of ours: its app's tombstone, and its app's present
- * entry, when that no longer names it. Nothing else ever does (INV-REC-1).
+ * What of a project is to go. Pure. Three things retire an object of ours: its app's tombstone; its app's present entry,
+ * when that no longer names it; and, of a shared group's Secret, that no entry names it and nothing that runs reads it.
+ * Nothing else ever does (INV-REC-1).
  */
 import type { AppId } from "@starform/domain/ids/AppId"
 import { type InventoryEntry, owns, referenceOfEntry } from "../inventory/Inventory.ts"
 import { type ObjectReference, waveOf } from "../kubernetes/ResourceKind.ts"
-import { appIdAnnotation } from "../manifests/ShuttleAnnotations.ts"
+import { secretName } from "../manifests/ObjectNames.ts"
+import { appIdAnnotation, varGroupsAnnotation } from "../manifests/ShuttleAnnotations.ts"
 import { type DesiredProject, hasRenderError } from "./DesiredProject.ts"
 import type { Observation } from "./Observation.ts"
 import type { Wave } from "./PlanStep.ts"
 
 export interface PrunePlan {
-  readonly appId: AppId
+  /** `null` for what no single app had. */
+  readonly appId: AppId | null
   /** Of the tombstone; `null` when only leftovers of a living app go. */
   readonly ordinal: number | null
   /** Routes first, variables last. */
@@ -72,6 +75,23 @@ const isObserved = (seen: Observation, appId: AppId): boolean =>
     (object) => object.annotations[appIdAnnotation] === appId && owns(seen.inventory, object)
   )
 
+/** Ids of shared groups that something reads which is there now, pods that are still ending included. */
+const groupsInUse = (seen: Observation): ReadonlySet<string> =>
+  new Set(
+    [...seen.objects.values()].flatMap(
+      ({ annotations }) => annotations[varGroupsAnnotation]?.split(",") ?? []
+    )
+  )
+
+/** Secrets of shared groups that nobody uses. A document that merely leaves an app out retires none: its pods are there. */
+const unusedGroups = (seen: Observation, wanted: ReadonlySet<string>): ReadonlyArray<Candidate> => {
+  const names = new Set(Array.from(groupsInUse(seen), secretName))
+  return Array.from(seen.inventory, ([key, entry]) => ({ key, entry })).filter(
+    ({ entry, key }) =>
+      entry.appId === null && entry.kind === "Secret" && !wanted.has(key) && !names.has(entry.name)
+  )
+}
+
 /** @param wanted keys of everything that the present document names */
 export const retire = (
   desired: DesiredProject,
@@ -93,6 +113,12 @@ export const retire = (
     const outcome = examine(desired.namespace, leftovers, seen)
     for (const key of outcome.gone) gone.add(key)
     prunes.push({ appId, ordinal: null, waves: outcome.waves, isAbsent: false })
+  }
+  const unused = desired.isPruneHeld ? [] : unusedGroups(seen, wanted)
+  if (unused.length > 0) {
+    const outcome = examine(desired.namespace, unused, seen)
+    for (const key of outcome.gone) gone.add(key)
+    prunes.push({ appId: null, ordinal: null, waves: outcome.waves, isAbsent: false })
   }
   return { prunes, gone }
 }

@@ -41,7 +41,6 @@ const make = Effect.gen(function* () {
 
   const take = Effect.fnUntraced(function* (document: HeldDocument) {
     const projects = desiredProjects(document, renderer)
-    renderer.keep(document)
     const named = new Set<AppId>([
       ...document.apps.keys(),
       ...document.tombstones.map((tombstone) => tombstone.appId)

@@ -11,19 +11,23 @@ import type {
   RequestError
 } from "../kubernetes/KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "../kubernetes/Manifest.ts"
+import { scaleManager } from "../kubernetes/ObservedObject.ts"
 import { keyOf } from "../kubernetes/ResourceKind.ts"
 import { desiredHashAnnotation } from "../manifests/ShuttleAnnotations.ts"
+import { ownerOfLabels } from "../manifests/ShuttleLabels.ts"
 import type { AppliedRecord } from "./Observation.ts"
-import type { Step } from "./PlanStep.ts"
+import type { HandOver, Step } from "./PlanStep.ts"
 
 export type StepError = RequestError | FieldConflict | ObjectReplaced | ObjectNotFound
 
 export interface StepRunner {
-  readonly client: Pick<Requests, "apply" | "remove">
+  readonly client: Pick<Requests, "apply" | "applyFields" | "remove">
   readonly cache: Pick<ClusterCache["Service"], "record">
   /** Of one project; written here. */
   readonly applied: Map<string, AppliedRecord>
 }
+
+type Apply = Extract<Step, { readonly _tag: "Apply" }>
 
 /**
  * Fields of an object of ours that another manager holds are named in the log, then taken back. On an object that is
@@ -44,15 +48,38 @@ const applied = (runner: StepRunner, manifest: Manifest, mayTakeBack: boolean) =
     )
   )
 
-const apply = Effect.fnUntraced(function* (
+const withReplicas = (manifest: Manifest, replicas: number): Manifest => ({
+  ...manifest,
+  spec: { ...Object(manifest["spec"]), replicas }
+})
+
+/**
+ * Somebody holds the field before we let go of it, so that it never falls to its default. A conflict means that somebody
+ * does already. Cut off anywhere, the next pass finds the field still ours and does the same again.
+ */
+const applyWithout = Effect.fnUntraced(function* (
   runner: StepRunner,
-  { cause, manifest }: Extract<Step, { readonly _tag: "Apply" }>
+  manifest: Manifest,
+  { replicas, uid }: HandOver
 ) {
+  const made = uid === null ? yield* applied(runner, withReplicas(manifest, replicas), false) : null
+  const object = { ...referenceOf(manifest), uid: made?.object.uid ?? uid ?? "" }
+  yield* runner.client
+    .applyFields(object, { replicas }, scaleManager)
+    .pipe(Effect.catchTag("FieldConflict", () => Effect.void))
+  return yield* applied(runner, manifest, true)
+})
+
+const apply = Effect.fnUntraced(function* (runner: StepRunner, step: Apply) {
+  const { cause, handOver, manifest } = step
   yield* Metric.update(appliesSent, 1)
-  const { object } = yield* applied(runner, manifest, cause !== "absent")
+  const { object } = yield* handOver === undefined
+    ? applied(runner, manifest, cause !== "absent")
+    : applyWithout(runner, manifest, handOver)
   runner.applied.set(keyOf(object), {
     uid: object.uid,
     desiredHash: manifest.metadata.annotations[desiredHashAnnotation] ?? "",
+    owner: ownerOfLabels(manifest.metadata.labels),
     ownedFields: object.ownedFields
   })
   yield* runner.cache.record(object)

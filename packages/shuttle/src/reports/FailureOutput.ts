@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Requests } from "../kubernetes/KubernetesClient.ts"
 import type { Settings } from "../ShuttleConfig.ts"
-import type { FailingPod } from "./ObservedStatus.ts"
+import type { FailingPod } from "./Seen.ts"
 
 /** @source the report's own limit: `ObservedApp.output` */
 const linesMax = 20

@@ -1,40 +1,17 @@
 /** What the objects of one app show, as Starbase is told it. Pure; INV-REP-1 … INV-REP-4. */
 import type { DesiredApp } from "@starform/domain/desired/DesiredState"
-import type { AppId } from "@starform/domain/ids/AppId"
-import { DeployId, ReleaseId } from "@starform/domain/ids/Ids"
 import { ProcessName } from "@starform/domain/ids/Slug"
 import type { ObservedApp, ObservedProcess, ObservedReason } from "@starform/domain/observed/ObservedApp"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ObservedObject } from "../kubernetes/ObservedObject.ts"
-import {
-  appIdAnnotation,
-  deploymentIdAnnotation,
-  ordinalAnnotation,
-  releaseIdAnnotation
-} from "../manifests/ShuttleAnnotations.ts"
+import { appIdAnnotation } from "../manifests/ShuttleAnnotations.ts"
 import { processLabel } from "../manifests/ShuttleLabels.ts"
 import type { AppOutcome } from "../reconcile/AppOutcome.ts"
 import { type PodProblem, podProblem, type ProblemLimits } from "./PodProblem.ts"
+import { scheduledStatus } from "./ScheduledStatus.ts"
+import { type Blocked, deployOf, type FailingPod, ofAttempt, ordinalOf, type Seen } from "./Seen.ts"
 import { conditionOf, type DeploymentView, deploymentView, podStatus } from "./WorkloadStatus.ts"
-
-/** The pod whose output explains a reason. */
-export interface FailingPod {
-  readonly namespace: string
-  readonly name: string
-  readonly isInPreviousRun: boolean
-  /** It answers, but not as its check wants: what the check saw explains more than its output. */
-  readonly isProbed: boolean
-  readonly restarts: number
-}
-
-export interface Seen {
-  /** `output` is empty; it is fetched for `failing`. */
-  readonly status: ObservedApp
-  readonly failing: FailingPod | null
-  /** Time alone may change it: make a problem final, or a silence one. */
-  readonly isTicking: boolean
-}
 
 export type StatusLimits = Omit<ProblemLimits, "healthPath" | "startupSeconds">
 
@@ -48,18 +25,13 @@ interface ProcessView {
   readonly view: DeploymentView
   readonly readyReplicas: number
   readonly updatedReplicas: number
+  /** The fewest copies that are enough, where the cluster decides how many there are; else `null`. */
+  readonly leastReplicas: number | null
   readonly problem: PodProblem | null
   readonly failing: FailingPod | null
 }
 
-const decodeDeployId = Schema.decodeUnknownOption(DeployId)
-const decodeReleaseId = Schema.decodeUnknownOption(ReleaseId)
 const decodeProcess = Schema.decodeUnknownOption(ProcessName)
-
-const ordinalOf = (object: ObservedObject): number => {
-  const ordinal = Number(object.annotations[ordinalAnnotation])
-  return Number.isSafeInteger(ordinal) ? ordinal : -1
-}
 
 /** Pods of the Deployment's present template that are not ending. */
 const podsOfRelease = (
@@ -93,6 +65,7 @@ const worst = (
   problems.find(([, problem]) => problem.isFinal) ?? problems[0]
 
 const processView = (
+  app: DesiredApp,
   deployment: ObservedObject,
   objects: ReadonlyArray<ObservedObject>,
   limits: ProblemLimits
@@ -113,6 +86,7 @@ const processView = (
       view,
       readyReplicas: pods.filter((each) => conditionOf(podStatus(each), "Ready")?.status === "True").length,
       updatedReplicas: pods.length,
+      leastReplicas: app.processes.find((process) => process.name === name)?.autoscaling?.minReplicas ?? null,
       problem,
       failing:
         pod === null || problem === null
@@ -127,12 +101,22 @@ const processView = (
     }
   })
 
-const isAvailable = ({ readyReplicas, updatedReplicas, view }: ProcessView): boolean =>
+/** Growing and shrinking by itself is no trouble: all copies are of this template, and enough of them serve. */
+const isScalingWell = ({ leastReplicas, readyReplicas, view }: ProcessView): boolean =>
+  leastReplicas !== null &&
+  view.isObserved &&
+  view.updatedReplicas === view.replicas &&
+  readyReplicas >= Math.min(leastReplicas, view.wantedReplicas)
+
+const isComplete = ({ readyReplicas, updatedReplicas, view }: ProcessView): boolean =>
   view.isObserved &&
   view.updatedReplicas === view.wantedReplicas &&
   view.replicas === view.wantedReplicas &&
   updatedReplicas === view.wantedReplicas &&
   readyReplicas === view.wantedReplicas
+
+const isAvailable = (process: ProcessView): boolean =>
+  isComplete(process) || (wasComplete(process) && isScalingWell(process))
 
 /** The rollout of the present template came to its end once. */
 const wasComplete = ({ view }: ProcessView): boolean =>
@@ -145,6 +129,15 @@ const isOutOfTime = ({ view }: ProcessView): boolean =>
 
 const hasUnready = ({ readyReplicas, updatedReplicas }: ProcessView): boolean =>
   readyReplicas < updatedReplicas
+
+/** Pods that the cluster does not let in: the project's quota, or a rule of the cluster. */
+const refusalReason = ({ view }: ProcessView): ObservedReason | undefined => {
+  if (view.refusal === undefined) return undefined
+  const [, quota] = /exceeded quota: [^,]*, (.*)$/.exec(view.refusal) ?? []
+  return quota === undefined
+    ? { code: "PodsRefused", message: `the cluster does not let its pods in: ${view.refusal}` }
+    : { code: "QuotaExceeded", message: `the project's limits leave no room for it: ${quota}` }
+}
 
 const deadlineReason = (app: DesiredApp): ObservedReason =>
   app.healthPath === null
@@ -166,7 +159,8 @@ const judge = (app: DesiredApp, processes: ReadonlyArray<ProcessView>, isWhole: 
     lagging.find(({ problem }) => problem?.isFinal === true) ??
     lagging.find(({ problem }) => problem !== null)
   const late = lagging.find(isOutOfTime)
-  const reason = withProblem?.problem?.reason ?? (late === undefined ? null : deadlineReason(app))
+  const refusal = lagging.map(refusalReason).find((each) => each !== undefined)
+  const reason = withProblem?.problem?.reason ?? refusal ?? (late === undefined ? null : deadlineReason(app))
   const failing = withProblem?.failing ?? null
   const isFinal = withProblem?.problem?.isFinal === true || late !== undefined
   const isDegraded = isWhole && lagging.length > 0 && lagging.every(wasComplete)
@@ -180,10 +174,7 @@ const judge = (app: DesiredApp, processes: ReadonlyArray<ProcessView>, isWhole: 
 }
 
 /** The attempt on this very deploy did not end well, whatever its pods do. */
-const withOutcome = (
-  judged: Judgement,
-  outcome: Extract<AppOutcome, { readonly _tag: "Retrying" | "Refused" }>
-): Judgement => {
+const withOutcome = (judged: Judgement, outcome: Blocked): Judgement => {
   const reason = { code: outcome.code, message: outcome.message }
   return outcome._tag === "Refused"
     ? { phase: "failed", reason, failing: null, isTicking: false }
@@ -195,33 +186,6 @@ const ofProcess = ({ name, readyReplicas, updatedReplicas, view }: ProcessView):
   desiredReplicas: view.wantedReplicas,
   readyReplicas,
   updatedReplicas
-})
-
-/** An attempt that has not produced the objects of its own deploy. */
-const ofAttempt = (outcome: Extract<AppOutcome, { readonly _tag: "Retrying" | "Refused" }>): Seen => ({
-  status: {
-    appId: outcome.appId,
-    deployId: null,
-    releaseId: null,
-    ordinal: outcome.ordinal,
-    phase: outcome._tag === "Refused" ? "failed" : "progressing",
-    processes: [],
-    reason: { code: outcome.code, message: outcome.message },
-    output: []
-  },
-  failing: null,
-  isTicking: false
-})
-
-export const absentStatus = (appId: AppId, ordinal: number): ObservedApp => ({
-  appId,
-  deployId: null,
-  releaseId: null,
-  ordinal,
-  phase: "absent",
-  processes: [],
-  reason: null,
-  output: []
 })
 
 /**
@@ -236,6 +200,7 @@ export const observedStatus = (
   outcome: AppOutcome | undefined,
   limits: StatusLimits
 ): Seen | null => {
+  if (app.serviceType === "cron") return scheduledStatus(app, objects, outcome)
   const deployments = objects.filter(
     (object) =>
       object.kind === "Deployment" && !object.deleting && object.annotations[appIdAnnotation] === app.appId
@@ -249,7 +214,7 @@ export const observedStatus = (
   const problemLimits = { ...limits, healthPath: app.healthPath, startupSeconds: app.startupSeconds }
   const processes = deployments
     .filter((deployment) => ordinalOf(deployment) === ordinal)
-    .flatMap((deployment) => Option.toArray(processView(deployment, objects, problemLimits)))
+    .flatMap((deployment) => Option.toArray(processView(app, deployment, objects, problemLimits)))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   const named = new Set<string>(processes.map(({ name }) => name))
   const isWhole = app.ordinal === ordinal && app.processes.every(({ name }) => named.has(name))
@@ -259,8 +224,7 @@ export const observedStatus = (
   return {
     status: {
       appId: app.appId,
-      deployId: Option.getOrNull(decodeDeployId(first.annotations[deploymentIdAnnotation])),
-      releaseId: Option.getOrNull(decodeReleaseId(first.annotations[releaseIdAnnotation])),
+      ...deployOf(first),
       ordinal,
       phase: judgement.phase,
       processes: processes.map(ofProcess),

@@ -24,7 +24,8 @@ import { StarbaseClient } from "../starbase/StarbaseClient.ts"
 import { reported } from "../tracing/AgentHops.ts"
 import { agentVersion } from "./AgentVersion.ts"
 import { FailureOutput } from "./FailureOutput.ts"
-import { absentStatus, observedStatus, type Seen } from "./ObservedStatus.ts"
+import { observedStatus } from "./ObservedStatus.ts"
+import { absentStatus, type Seen, unreadableStatus } from "./Seen.ts"
 import { withRoom } from "./ReportRoom.ts"
 
 export class StatusReporter extends Context.Service<
@@ -35,7 +36,7 @@ export class StatusReporter extends Context.Service<
   }
 >()("@starform/shuttle/reports/StatusReporter") {}
 
-const telling = new Set<ResourceKind>(["Deployment", "ReplicaSet", "Pod"])
+const telling = new Set<ResourceKind>(["Deployment", "CronJob", "ReplicaSet", "Job", "Pod"])
 
 const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
@@ -93,14 +94,19 @@ const make = Effect.gen(function* () {
     dirtyNamespaces.clear()
     dirtyApps.clear()
     const seen = yield* Effect.forEach(due, (appId) => look(document, appId, nowMs), { concurrency: 8 })
-    const statuses = [...seen.filter((status) => status !== null), ...absent(document)]
+    const unreadable = [...document.unreadable.values()].flatMap(unreadableStatus)
+    const statuses = [...seen.filter((status) => status !== null), ...unreadable, ...absent(document)]
     return isComplete
       ? statuses
       : statuses.filter((status) => !Equal.equals(acknowledged.get(status.appId), status))
   })
 
   const forget = (document: HeldDocument) => {
-    const named = new Set([...document.apps.keys(), ...document.tombstones.map(({ appId }) => appId)])
+    const named = new Set<string>([
+      ...document.apps.keys(),
+      ...document.unreadable.keys(),
+      ...document.tombstones.map(({ appId }) => appId)
+    ])
     for (const appId of acknowledged.keys()) if (!named.has(appId)) acknowledged.delete(appId)
     for (const appId of ticking) if (!named.has(appId)) ticking.delete(appId)
   }

@@ -21,6 +21,12 @@ const DeploymentStatus = Schema.Struct({
   conditions: key(Schema.Array(Condition))
 })
 
+const CronJobStatus = Schema.Struct({ active: key(Schema.Array(Schema.Unknown)) })
+const JobStatus = Schema.Struct({
+  startTime: key(Schema.String),
+  conditions: key(Schema.Array(Condition))
+})
+
 const Terminated = Schema.Struct({
   exitCode: key(Schema.Int),
   signal: key(Schema.Int),
@@ -61,10 +67,14 @@ export interface DeploymentView {
   /** The controller has seen the generation that was written last. */
   readonly isObserved: boolean
   readonly progressing: Condition | undefined
+  /** Why pods of it cannot be made, in the cluster's words. */
+  readonly refusal: string | undefined
 }
 
 const decodeSpec = Schema.decodeUnknownOption(DeploymentSpec)
 const decodeStatus = Schema.decodeUnknownOption(DeploymentStatus)
+const decodeCronJob = Schema.decodeUnknownOption(CronJobStatus)
+const decodeJob = Schema.decodeUnknownOption(JobStatus)
 const decodePod = Schema.decodeUnknownOption(PodStatus)
 
 export const deploymentView = (deployment: ObservedObject): DeploymentView => {
@@ -75,9 +85,33 @@ export const deploymentView = (deployment: ObservedObject): DeploymentView => {
     replicas: status?.replicas ?? 0,
     updatedReplicas: status?.updatedReplicas ?? 0,
     isObserved: (status?.observedGeneration ?? 0) >= deployment.generation,
-    progressing: status?.conditions?.find((condition) => condition.type === "Progressing")
+    progressing: status?.conditions?.find((condition) => condition.type === "Progressing"),
+    refusal: status?.conditions?.find(({ status, type }) => type === "ReplicaFailure" && status === "True")
+      ?.message
   }
 }
+
+export interface JobView {
+  readonly startTime: string | undefined
+  readonly isEnded: boolean
+  /** Of a run that did not end well. */
+  readonly failure: Condition | undefined
+}
+
+export const jobView = (job: ObservedObject): JobView => {
+  const status = Option.getOrUndefined(decodeJob(job.status))
+  const ends = (status?.conditions ?? []).filter((condition) => condition.status === "True")
+  const failure = ends.find(({ type }) => type === "Failed")
+  return {
+    startTime: status?.startTime,
+    isEnded: failure !== undefined || ends.some(({ type }) => type === "Complete"),
+    failure
+  }
+}
+
+/** Runs of a CronJob that have not ended. */
+export const runsActive = (cronJob: ObservedObject): number =>
+  Option.getOrUndefined(decodeCronJob(cronJob.status))?.active?.length ?? 0
 
 export const podStatus = (pod: ObservedObject): PodStatus =>
   Option.getOrElse(decodePod(pod.status), (): PodStatus => ({}))

@@ -1,5 +1,4 @@
 /** Holds the document that is to be made so, restores it from disk, and tells who wants to know. */
-import type { DesiredState } from "@starform/domain/desired/DesiredState"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,6 +8,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { LastGoodState } from "../storage/LastGoodState.ts"
 import { accept, type DocumentRejected, type HeldDocument } from "./DesiredDocument.ts"
+import type { ReceivedDocument } from "./ReceivedDocument.ts"
 
 export class DesiredStateHolder extends Context.Service<
   DesiredStateHolder,
@@ -17,7 +17,7 @@ export class DesiredStateHolder extends Context.Service<
     /** The held document now, and each one that replaces it. */
     readonly changes: Stream.Stream<HeldDocument>
     /** Takes a document that arrived; on return it is held, and on its way to the disk. */
-    readonly offer: (incoming: DesiredState) => Effect.Effect<HeldDocument, DocumentRejected>
+    readonly offer: (incoming: ReceivedDocument) => Effect.Effect<HeldDocument, DocumentRejected>
   }
 >()("@starform/shuttle/starbase/DesiredStateHolder") {}
 
@@ -40,10 +40,13 @@ const make = Effect.gen(function* () {
     Stream.filter((document): document is HeldDocument => document !== null)
   )
 
-  const offer = Effect.fn("DesiredStateHolder.offer")(function* (incoming: DesiredState) {
+  const offer = Effect.fn("DesiredStateHolder.offer")(function* ({ state, unreadable }: ReceivedDocument) {
     const before = yield* SubscriptionRef.get(held)
-    const next = yield* Effect.fromResult(accept(before, incoming, settings.clusterId, settings))
+    const next = yield* Effect.fromResult(accept(before, state, settings.clusterId, settings, unreadable))
     yield* SubscriptionRef.set(held, next)
+    for (const { appId, code, problem } of unreadable) {
+      yield* Effect.logError("An app's entry cannot be made so; the others are", { appId, code, problem })
+    }
     if (next.pruneHold !== null) {
       yield* Effect.logWarning("Tombstones are held back", {
         reason: next.pruneHold,

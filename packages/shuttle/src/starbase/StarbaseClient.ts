@@ -2,7 +2,7 @@
  * The two requests to Starbase. A 401 reads the token's file again and repeats once, when it holds another token; beyond
  * that nothing is repeated here: the loops that call decide.
  */
-import { DesiredState, format } from "@starform/domain/desired/DesiredState"
+import { format } from "@starform/domain/desired/DesiredState"
 import type * as Revision from "@starform/domain/ids/Revision"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
 import { documentBytesMax } from "@starform/domain/protocol/AgentApi"
@@ -17,11 +17,13 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { starbaseRequestSeconds } from "../health/ShuttleMetrics.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { AgentToken, type TokenUnreadable } from "./AgentToken.ts"
+import { receive, type ReceivedDocument } from "./ReceivedDocument.ts"
 import {
   DocumentMalformed,
   FormatTooNew,
@@ -47,22 +49,26 @@ export class StarbaseClient extends Context.Service<
     /** Waits at Starbase up to `wait`; `None` when nothing is newer. */
     readonly pull: (
       pull: Pull
-    ) => Effect.Effect<Option.Option<DesiredState>, ExchangeError | DocumentMalformed | FormatTooNew>
+    ) => Effect.Effect<Option.Option<ReceivedDocument>, ExchangeError | DocumentMalformed | FormatTooNew>
     /** Acknowledged on return. Idempotent. */
     readonly report: (report: StatusReport) => Effect.Effect<void, ExchangeError>
   }
 >()("@starform/shuttle/starbase/StarbaseClient") {}
 
 const decodeFormat = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ format: Schema.Int })))
-const decodeDocument = Schema.decodeUnknownEffect(Schema.fromJsonString(DesiredState))
+const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 const encodeReport = Schema.encodeEffect(Schema.fromJsonString(StatusReport))
 
 /** The format is looked at first: what a newer one means is not for this agent to guess. */
-const readDocument = (body: string): Effect.Effect<DesiredState, DocumentMalformed | FormatTooNew> => {
+const readDocument = (body: string): Effect.Effect<ReceivedDocument, DocumentMalformed | FormatTooNew> => {
   const named = decodeFormat(body)
   return Option.isSome(named) && named.value.format > format
     ? Effect.fail(new FormatTooNew({ format: named.value.format }))
-    : Effect.mapError(decodeDocument(body), (cause) => new DocumentMalformed({ cause }))
+    : parseJson(body).pipe(
+        Result.flatMap(receive),
+        Result.mapError((cause) => new DocumentMalformed({ cause })),
+        Effect.fromResult
+      )
 }
 
 const unreachable = (request: string) => (cause: HttpClientError) =>

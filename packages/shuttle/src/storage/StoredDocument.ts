@@ -4,13 +4,20 @@ import type { ClusterId } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { accept, type DocumentRejected, type HeldDocument } from "../starbase/DesiredDocument.ts"
+import {
+  accept,
+  type DocumentRejected,
+  type HeldDocument,
+  UnreadableEntry
+} from "../starbase/DesiredDocument.ts"
 import type { PruneLimits } from "../starbase/PruneGate.ts"
 
 /** Version 1 of the stored form; another one is not read. */
 export const StoredDocument = Schema.Struct({
   version: Schema.Literal(1),
   document: FullState,
+  /** Entries of it that were not readable when it arrived. */
+  unreadable: Schema.optionalKey(Schema.Array(UnreadableEntry)),
   trustedEpoch: Schema.String,
   admitted: Schema.Array(Schema.String)
 })
@@ -30,6 +37,7 @@ export const toStored = (held: HeldDocument, clusterId: ClusterId): StoredDocume
     massPruneConfirmed: held.massPruneConfirmed,
     epochConfirmed: held.epochConfirmed
   },
+  ...(held.unreadable.size === 0 ? {} : { unreadable: [...held.unreadable.values()] }),
   trustedEpoch: held.trustedEpoch,
   admitted: [...held.admitted]
 })
@@ -39,7 +47,7 @@ export const fromStored = (
   clusterId: ClusterId,
   limits: PruneLimits
 ): Result.Result<HeldDocument, DocumentRejected> =>
-  Result.map(accept(null, stored.document, clusterId, limits), (held) => {
+  Result.map(accept(null, stored.document, clusterId, limits, stored.unreadable), (held) => {
     const admitted = new Set(stored.admitted)
     const isWhole = admitted.size === held.tombstones.length
     return {

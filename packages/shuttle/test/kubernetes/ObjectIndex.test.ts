@@ -14,6 +14,7 @@ const object = (name: string, version: number, uid = `uid-${name}`): ObservedObj
   deleting: false,
   controllerUid: null,
   ownedFields: null,
+  ownsReplicas: false,
   spec: undefined,
   status: undefined,
   data: undefined

@@ -10,6 +10,19 @@ import { heldDocument, projectOf, projectsOf, SimulatedCluster } from "../fixtur
 
 const namespace = "proj-shop-1"
 
+/** What stays of a project without apps. */
+const outliving = [
+  `ConfigMap/${namespace}/starform-inventory`,
+  `LimitRange/${namespace}/starform`,
+  `Namespace//${namespace}`,
+  `NetworkPolicy/${namespace}/default-deny`,
+  `NetworkPolicy/${namespace}/env-isolation-production`,
+  `ResourceQuota/${namespace}/starform`,
+  `Role/${namespace}/starform`,
+  `RoleBinding/${namespace}/starform`,
+  `ServiceAccount/${namespace}/starform`
+]
+
 const deleted = (steps: ReadonlyArray<Step>): ReadonlyArray<string> =>
   steps.flatMap((step) => (step._tag === "Delete" ? [keyOf(step.reference)] : []))
 
@@ -94,8 +107,17 @@ describe("plan", () => {
     assert.deepStrictEqual(made.opening.flat().map(describeStep), [
       "apply Namespace//proj-shop-1 (absent)",
       "save ConfigMap/proj-shop-1/starform-inventory",
-      "apply ServiceAccount/proj-shop-1/starform (absent)"
+      "apply ServiceAccount/proj-shop-1/starform (absent)",
+      "apply Role/proj-shop-1/starform (absent)",
+      "apply RoleBinding/proj-shop-1/starform (absent)",
+      "apply NetworkPolicy/proj-shop-1/default-deny (absent)",
+      "apply ResourceQuota/proj-shop-1/starform (absent)",
+      "apply LimitRange/proj-shop-1/starform (absent)"
     ])
+    assert.deepStrictEqual(
+      made.shared.flat().map(({ step }) => describeStep(step)),
+      ["apply NetworkPolicy/proj-shop-1/env-isolation-production (absent)"]
+    )
     assert.deepStrictEqual(waveNumbers(made.apps[0]!.waves), [2, 3, 4, 5])
     cluster.converge(projectOf({ apps: [app] }))
     const pruned = cluster.plan(projectOf({ n: 2, tombstones: [tombstoneOf(app)] }))
@@ -134,11 +156,7 @@ describe("plan", () => {
     cluster.converge(projectOf({ apps: [app] }))
     cluster.objects.delete(`ConfigMap/${namespace}/starform-inventory`)
     cluster.converge(projectOf({ n: 2, tombstones: [tombstoneOf(app)] }))
-    assert.deepStrictEqual(cluster.keys(), [
-      `ConfigMap/${namespace}/starform-inventory`,
-      `Namespace//${namespace}`,
-      `ServiceAccount/${namespace}/starform`
-    ])
+    assert.deepStrictEqual(cluster.keys(), outliving)
   })
 
   it("says absent only after everything was found gone (INV-REC-6)", () => {
@@ -289,7 +307,7 @@ describe("plan", () => {
     cluster.converge(project)
     cluster.applied.clear()
     const steps = cluster.pass(project)
-    assert.lengthOf(steps, 7)
+    assert.lengthOf(steps, 13)
     assert.isTrue(steps.every((step) => step._tag === "Apply" && step.cause === "unverified"))
   })
 })

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import type { DesiredApp } from "@starform/domain/desired/DesiredState"
 import type { ObservedObject } from "@starform/shuttle/kubernetes/ObservedObject"
 import type { AppOutcome } from "@starform/shuttle/reconcile/AppOutcome"
-import { observedStatus, type Seen } from "@starform/shuttle/reports/ObservedStatus"
+import { observedStatus } from "@starform/shuttle/reports/ObservedStatus"
+import type { Seen } from "@starform/shuttle/reports/Seen"
 import { Duration } from "effect"
 import { desiredApp, process } from "../fixtures/DesiredApps.ts"
 
@@ -24,6 +25,7 @@ const base = (kind: ObservedObject["kind"], name: string): ObservedObject => ({
   deleting: false,
   controllerUid: null,
   ownedFields: "x",
+  ownsReplicas: false,
   spec: undefined,
   status: undefined,
   data: undefined
@@ -37,6 +39,8 @@ interface WorkloadParts {
   readonly replicas?: number
   readonly updated?: number
   readonly progressing?: { readonly status: string; readonly reason: string }
+  /** Why pods could not be made. */
+  readonly refusal?: string
   /** Statuses of the pods of the present template. */
   readonly pods?: ReadonlyArray<unknown>
   /** Statuses of pods of an older template. */
@@ -63,7 +67,12 @@ const workload = (app: DesiredApp, parts: WorkloadParts = {}): ReadonlyArray<Obs
       observedGeneration: parts.observedGeneration ?? 2,
       replicas: parts.replicas ?? pods.length + (parts.oldPods?.length ?? 0),
       updatedReplicas: parts.updated ?? pods.length,
-      conditions: [{ type: "Progressing", status: "True", reason: "ReplicaSetUpdated", ...parts.progressing }]
+      conditions: [
+        { type: "Progressing", status: "True", reason: "ReplicaSetUpdated", ...parts.progressing },
+        ...(parts.refusal === undefined
+          ? []
+          : [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: parts.refusal }])
+      ]
     }
   }
   const replicaSet = (revision: string): ObservedObject => ({
@@ -304,6 +313,38 @@ describe("observedStatus", () => {
       summary(see(checked, workload(checked, { pods: [starting], progressing: late }))),
       ["failed", "HealthCheckFailed"]
     )
+  })
+
+  const overQuota =
+    'pods "d-web-x" is forbidden: exceeded quota: starform, requested: pods=1, used: pods=200, limited: pods=200'
+
+  it("says that the project's limits leave no room, and fails for it once it is late", () => {
+    const seen = see(app, workload(app, { refusal: overQuota, oldPods: [ready] }))
+    assert.deepStrictEqual(summary(seen), ["progressing", "QuotaExceeded"])
+    assert.include(seen.status.reason?.message, "requested: pods=1, used: pods=200, limited: pods=200")
+    const late = { status: "False", reason: "ProgressDeadlineExceeded" }
+    assert.deepStrictEqual(summary(see(app, workload(app, { refusal: overQuota, progressing: late }))), [
+      "failed",
+      "QuotaExceeded"
+    ])
+    const refusal = "maximum cpu usage per Container is 4, but limit is 8"
+    assert.deepStrictEqual(summary(see(app, workload(app, { refusal }))), ["progressing", "PodsRefused"])
+  })
+
+  it("tells how many copies the cluster wants of what scales by itself, and is not degraded by growing", () => {
+    const [web] = app.processes
+    const autoscaling = { minReplicas: 2, maxReplicas: 9, cpuPercent: 70, memoryPercent: null }
+    const scaling = desiredApp({ deploy: 3 }, { processes: [{ ...web!, autoscaling }] })
+    const complete = { status: "True", reason: "NewReplicaSetAvailable" }
+    const growing = { wanted: 5, pods: [ready, ready, starting], progressing: complete }
+    const { status } = see(scaling, workload(scaling, growing))
+    assert.strictEqual(status.phase, "available")
+    assert.deepInclude(status.processes[0], { desiredReplicas: 5, readyReplicas: 2, updatedReplicas: 3 })
+    assert.strictEqual(see(app, workload(app, growing)).status.phase, "degraded")
+    const notEnough = { ...growing, pods: [ready, starting, starting] }
+    assert.strictEqual(see(scaling, workload(scaling, notEnough)).status.phase, "degraded")
+    const first = { wanted: 2, pods: [ready, starting] }
+    assert.strictEqual(see(scaling, workload(scaling, first)).status.phase, "progressing")
   })
 
   it("is degraded, not failed, when a release that was complete loses a pod (INV-REP-4)", () => {

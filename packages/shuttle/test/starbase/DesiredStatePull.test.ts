@@ -10,6 +10,7 @@ import * as LastGoodState from "@starform/shuttle/storage/LastGoodState"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import { Duration, Effect, FileSystem, Layer, Schema } from "effect"
 import type { Scope } from "effect"
+import { existsSync } from "node:fs"
 import { clusterId, deltaBetween, desiredApp, fullState, revision } from "../fixtures/DesiredApps.ts"
 import { eventually } from "../fixtures/eventually.ts"
 import { type Answer, json, scriptedServer, silence, status } from "../fixtures/ScriptedServer.ts"
@@ -82,6 +83,11 @@ describe("DesiredStatePull", () => {
       Effect.gen(function* () {
         const before = yield* running([json(200, encode(first)), silence])
         yield* before.holds(first.revision)
+        const stored = `${before.folder}/desired-state.sealed`
+        yield* eventually(
+          () => existsSync(stored),
+          () => "not stored"
+        )
         const { holds, server } = yield* running([status(304), silence], before.folder)
         yield* holds(first.revision)
         yield* eventually(

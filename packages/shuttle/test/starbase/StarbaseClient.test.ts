@@ -50,7 +50,7 @@ describe("StarbaseClient.pull", () => {
         const document = fullState({ apps: [desiredApp()] })
         const { server, starbase } = yield* setUp([json(200, encode(document))])
         const answer = yield* starbase.pull({ known: revision(3), acceptDelta: false, wait })
-        assert.deepStrictEqual(Option.getOrThrow(answer), document)
+        assert.deepStrictEqual(Option.getOrThrow(answer), { state: document, unreadable: [] })
         const [request] = server.received
         assert.strictEqual(request!.url, `/api/v1/clusters/${clusterId}/desired-state`)
         assert.strictEqual(request!.headers["if-none-match"], `"00000001-3"`)
@@ -97,7 +97,7 @@ describe("StarbaseClient.pull", () => {
         const fs = yield* FileSystem.FileSystem
         yield* fs.writeFileString(file, "token-two")
         const answer = yield* starbase.pull({ known: revision(1), acceptDelta: true, wait })
-        assert.strictEqual(Option.getOrThrow(answer).revision, revision(2))
+        assert.strictEqual(Option.getOrThrow(answer).state.revision, revision(2))
         assert.deepStrictEqual(
           server.received.map((request) => request.headers["authorization"]),
           ["Bearer token-one", "Bearer token-one", "Bearer token-two"]

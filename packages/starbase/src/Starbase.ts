@@ -50,6 +50,7 @@ import * as Authenticator from "./security/Authenticator.ts"
 import * as KnownOwners from "./security/KnownOwners.ts"
 import * as Vault from "./security/Vault.ts"
 import { StarbaseConfig } from "./StarbaseConfig.ts"
+import * as UsageStorePostgres from "./usage/UsageStorePostgres.ts"
 import type { BlobStore } from "./storage/BlobStore.ts"
 import * as BlobStoreFolder from "./storage/BlobStoreFolder.ts"
 import * as StarbaseTracing from "./StarbaseTracing.ts"
@@ -86,7 +87,7 @@ const builds = Layer.mergeAll(BuildLog.layer(), BuildQueue.layer()).pipe(
 
 const people = ServiceCatalog.layerNoDeps.pipe(
   Layer.provideMerge(Layer.mergeAll(Directory.layerNoDeps, Authenticator.layerNoDeps, vault)),
-  Layer.provideMerge(KnownOwners.layerNoDeps)
+  Layer.provideMerge(Layer.merge(KnownOwners.layerNoDeps, UsageStorePostgres.layer()))
 )
 
 const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(

@@ -10,7 +10,9 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { DesiredState } from "../desired/DesiredState.ts"
 import { InvalidInput, NotFound, Overloaded, Unauthenticated, Unavailable } from "../errors/RequestErrors.ts"
 import { ClusterId } from "../ids/Ids.ts"
+import { CapacityReport } from "../observed/CapacityReport.ts"
 import { StatusReport } from "../observed/ObservedApp.ts"
+import { SnapshotBatch, SnapshotReceipt } from "../observed/PodSnapshot.ts"
 
 /** Longest wait that Starbase grants to `Prefer: wait=<seconds>`, and the rhythm of a plain pull. */
 export const waitSecondsMax = 30
@@ -20,6 +22,12 @@ export const documentBytesMax = 8 * 1024 * 1024
 
 /** Largest report. */
 export const reportBytesMax = 4 * 1024 * 1024
+
+/** Largest batch of snapshots: `snapshotsMax` of them are below it. */
+export const snapshotBytesMax = 1024 * 1024
+
+/** Largest report of capacity. */
+export const capacityBytesMax = 4096
 
 const params = { cluster_id: ClusterId }
 
@@ -48,6 +56,25 @@ const status = HttpApiEndpoint.post("status", "/api/v1/clusters/:cluster_id/stat
   error: [Unauthenticated, NotFound, InvalidInput, Overloaded, Unavailable]
 })
 
-export class AgentGroup extends HttpApiGroup.make("agent").add(desiredState, status) {}
+/**
+ * That pods existed. Idempotent by `snapshot_id`: once it is answered, each is stored exactly once or refused for good;
+ * until then the batch is sent again. `Overloaded` when the database does not keep up.
+ */
+const snapshots = HttpApiEndpoint.post("snapshots", "/api/v1/clusters/:cluster_id/snapshots", {
+  params,
+  payload: SnapshotBatch,
+  success: SnapshotReceipt,
+  error: [Unauthenticated, NotFound, InvalidInput, Overloaded, Unavailable]
+})
+
+/** The newest count wins; it is kept at most every 30 s. */
+const capacity = HttpApiEndpoint.post("capacity", "/api/v1/clusters/:cluster_id/capacity", {
+  params,
+  payload: CapacityReport,
+  success: HttpApiSchema.NoContent,
+  error: [Unauthenticated, NotFound, InvalidInput, Overloaded, Unavailable]
+})
+
+export class AgentGroup extends HttpApiGroup.make("agent").add(desiredState, status, snapshots, capacity) {}
 
 export class AgentApi extends HttpApi.make("starform-agent").add(AgentGroup) {}

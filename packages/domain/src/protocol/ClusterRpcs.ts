@@ -9,6 +9,14 @@ import { Slug } from "../ids/Slug.ts"
 import { Authentication } from "./Authentication.ts"
 import { MutationError, ReadError } from "./TenantRpcs.ts"
 
+export const ClusterCapacity = Schema.Struct({
+  /** Every pod of the cluster, as its agent counted them. */
+  currentPodCount: Schema.Int,
+  softLimit: Schema.Int,
+  /** Since Starbase was told. */
+  ageSeconds: Schema.Int
+})
+
 export const Cluster = Schema.Struct({
   id: ClusterId,
   name: Slug,
@@ -24,7 +32,9 @@ export const Cluster = Schema.Struct({
   /** Newest revision that the agent said it holds; `null` before its first report. */
   agentRevision: Schema.NullOr(Revision),
   /** `null` before the agent's first request since this entity was loaded. */
-  agentSeenAtMs: Schema.NullOr(Schema.Int)
+  agentSeenAtMs: Schema.NullOr(Schema.Int),
+  /** `null` before the agent's first count. Said by `GetCluster` alone, and not by an older Starbase. */
+  capacity: Schema.optionalKey(Schema.NullOr(ClusterCapacity))
 })
 export type Cluster = typeof Cluster.Type
 

@@ -6,14 +6,16 @@ import { DeltaState, DesiredState, FullState } from "@starform/domain/desired/De
 import * as DeployErrors from "@starform/domain/errors/DeployErrors"
 import * as RequestErrors from "@starform/domain/errors/RequestErrors"
 import { Principal } from "@starform/domain/model/Principal"
+import { CapacityReport } from "@starform/domain/observed/CapacityReport"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
 import { AgentApi } from "@starform/domain/protocol/AgentApi"
 import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
 import * as Fixture from "../Fixture.ts"
 
 const errors = { ...DeployErrors, ...RequestErrors }
 
-const documents = { FullState, DeltaState, StatusReport }
+const documents = { FullState, DeltaState, StatusReport, SnapshotBatch, SnapshotReceipt, CapacityReport }
 
 const rpcs = [...PublicRpcs.requests.values()]
 
@@ -81,6 +83,8 @@ describe("AgentApi", () => {
     )
     assert.deepStrictEqual(statuses, {
       "get /api/v1/clusters/{cluster_id}/desired-state": ["200", "304", "401", "404", "422", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/capacity": ["204", "401", "404", "422", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/snapshots": ["200", "401", "404", "422", "429", "503"],
       "post /api/v1/clusters/{cluster_id}/status": ["204", "401", "404", "422", "429", "503"]
     })
   })

@@ -4,8 +4,15 @@ import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
 import type { ClusterId } from "@starform/domain/ids/Ids"
 import { Revision } from "@starform/domain/ids/Revision"
+import { CapacityReport } from "@starform/domain/observed/CapacityReport"
+import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
-import { reportBytesMax, waitSecondsMax } from "@starform/domain/protocol/AgentApi"
+import {
+  capacityBytesMax,
+  reportBytesMax,
+  snapshotBytesMax,
+  waitSecondsMax
+} from "@starform/domain/protocol/AgentApi"
 import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -23,6 +30,8 @@ import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
 import { render } from "./DesiredBody.ts"
 import * as PullMetrics from "../metrics/PullMetrics.ts"
+import * as UsageMetrics from "../metrics/UsageMetrics.ts"
+import { UsageStore } from "../usage/UsageStore.ts"
 import { answerErrors } from "./ErrorAnswer.ts"
 import { storable } from "./StorableText.ts"
 
@@ -31,7 +40,7 @@ const compressFromBytes = 2048
 
 const decodeRevision = Schema.decodeUnknownOption(Revision)
 const encodeDocument = Schema.encodeEffect(Schema.fromJsonString(DesiredState))
-const decodeReport = Schema.decodeUnknownEffect(Schema.fromJsonString(StatusReport))
+const encodeReceipt = Schema.encodeEffect(Schema.fromJsonString(SnapshotReceipt))
 
 const bearer = /^Bearer (\S{1,256})$/
 
@@ -128,22 +137,74 @@ const kept = (report: StatusReport): StatusReport => ({
   }))
 })
 
+/** @param bytesMax a longer body is not read to its end */
+const bodyOf = <A, I>(schema: Schema.Codec<A, I>, bytesMax: number) => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+  return (request: HttpServerRequest.HttpServerRequest) =>
+    request.text.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(bytesMax)),
+      Effect.mapError(
+        () => new InvalidInput({ field: "body", problem: `could not be read within ${bytesMax} bytes` })
+      ),
+      Effect.flatMap((text) =>
+        Effect.mapError(
+          decode(text),
+          (error) => new InvalidInput({ field: "body", problem: error.message.slice(0, 1000) })
+        )
+      )
+    )
+}
+
+const reportOf = bodyOf(StatusReport, reportBytesMax)
+const batchOf = bodyOf(SnapshotBatch, snapshotBytesMax)
+const capacityOf = bodyOf(CapacityReport, capacityBytesMax)
+
 const status = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const entities = yield* EntityClients
     const claim = yield* claimOf(request)
     yield* checkExists(claim)
     const { clusterId, agentTokenHash } = claim
-    const text = yield* request.text.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(reportBytesMax)),
-      Effect.mapError(
-        () => new InvalidInput({ field: "body", problem: `could not be read within ${reportBytesMax} bytes` })
-      )
-    )
-    const report = yield* decodeReport(text).pipe(
-      Effect.mapError((error) => new InvalidInput({ field: "body", problem: error.message.slice(0, 1000) }))
-    )
+    const report = yield* reportOf(request)
     yield* entities.cluster(clusterId, (cluster) => cluster.Report({ agentTokenHash, report: kept(report) }))
+    return HttpServerResponse.empty({ status: 204 })
+  })
+
+/** The cluster whose agent this is; its entity has said so. */
+const identified = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+  const entities = yield* EntityClients
+  const claim = yield* claimOf(request)
+  yield* checkExists(claim)
+  const { clusterId, agentTokenHash } = claim
+  yield* entities.cluster(clusterId, (cluster) => cluster.IdentifyAgent({ agentTokenHash }))
+  return clusterId
+})
+
+const snapshots = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.gen(function* () {
+    const usage = yield* UsageStore
+    const clusterId = yield* identified(request)
+    const batch = yield* batchOf(request)
+    const receipt = yield* usage.storeSnapshots(clusterId, batch.snapshots)
+    yield* UsageMetrics.received(receipt)
+    if (receipt.refused > 0) {
+      yield* Effect.logWarning("Snapshots refused: not of this cluster's apps, too old, or with a false id", {
+        clusterId,
+        refused: receipt.refused
+      })
+    }
+    return HttpServerResponse.text(yield* encodeReceipt(receipt), { contentType: "application/json" })
+  })
+
+const capacity = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.gen(function* () {
+    const usage = yield* UsageStore
+    const clusterId = yield* identified(request)
+    const report = yield* capacityOf(request)
+    if (report.clusterId !== clusterId) {
+      return yield* new InvalidInput({ field: "cluster_id", problem: "is not the cluster of the path" })
+    }
+    yield* usage.putCapacity(report)
     return HttpServerResponse.empty({ status: 204 })
   })
 
@@ -153,5 +214,11 @@ export const layerRoutes = Layer.mergeAll(
   ),
   HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/status", (request) =>
     answerErrors("agent request", status(request).pipe(PullMetrics.reported))
+  ),
+  HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/snapshots", (request) =>
+    answerErrors("agent request", snapshots(request).pipe(UsageMetrics.batchTaken))
+  ),
+  HttpRouter.add("POST", "/api/v1/clusters/:cluster_id/capacity", (request) =>
+    answerErrors("agent request", capacity(request).pipe(UsageMetrics.capacityTaken))
   )
 )

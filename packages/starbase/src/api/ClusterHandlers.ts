@@ -1,11 +1,15 @@
 /** Public RPCs for operators: clusters, and the inside of any entity, read-only. */
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
+import type { ClusterId } from "@starform/domain/ids/Ids"
 import { CurrentPrincipal } from "@starform/domain/model/Principal"
 import { ClusterRpcs, type EntityType } from "@starform/domain/protocol/ClusterRpcs"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { freshEpoch } from "../desired/FreshEpoch.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { Directory } from "./Directory.ts"
+import { UsageStore } from "../usage/UsageStore.ts"
 import { derivedId } from "./internal/derivedId.ts"
 import { momentOf } from "./operator/Moments.ts"
 import { OperatorDesk } from "./operator/OperatorDesk.ts"
@@ -18,12 +22,25 @@ export const layerNoDeps = ClusterRpcs.toLayer(
     const entities = yield* EntityClients
     const desk = yield* OperatorDesk
     const directory = yield* Directory
+    const usage = yield* UsageStore
 
     /** The inside of an entity is nobody's but the operators': for all others there is none (INV-API-2). */
     const requireInsider = Effect.fnUntraced(function* (type: EntityType, id: string) {
       const principal = yield* CurrentPrincipal
       if (principal._tag !== "Operator") return yield* new NotFound({ kind: type, name: id })
       return principal
+    })
+
+    const capacityOf = Effect.fnUntraced(function* (clusterId: ClusterId) {
+      const known = yield* usage.capacityOf(clusterId)
+      const nowMs = yield* Clock.currentTimeMillis
+      return Option.getOrNull(
+        Option.map(known, ({ atMs, currentPodCount, softLimit }) => ({
+          currentPodCount,
+          softLimit,
+          ageSeconds: Math.max(0, Math.floor((nowMs - atMs) / 1000))
+        }))
+      )
     })
 
     return ClusterRpcs.of({
@@ -45,7 +62,8 @@ export const layerNoDeps = ClusterRpcs.toLayer(
 
       GetCluster: Effect.fnUntraced(function* ({ clusterId }) {
         yield* requireOperator(yield* CurrentPrincipal, "look into a cluster")
-        return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
+        const cluster = yield* entities.cluster(clusterId, (asked) => asked.GetCluster())
+        return { ...cluster, capacity: yield* capacityOf(clusterId) }
       }),
 
       ConfirmMassPrune: Effect.fnUntraced(function* ({ requestId, clusterId }) {

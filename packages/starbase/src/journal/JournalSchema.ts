@@ -122,13 +122,40 @@ const seeRunners = Effect.gen(function* () {
   )`
 })
 
+/** What agents report of pods, beside the journal. Ids are the 32 bytes of a SHA-256: the index on them is the largest thing here. */
+const recordUsage = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE usage_snapshots (
+    snapshot_id bytea PRIMARY KEY,
+    cluster_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    environment text NOT NULL,
+    service_id uuid NOT NULL,
+    process text NOT NULL,
+    pod_id text NOT NULL,
+    phase text NOT NULL,
+    tier text NOT NULL,
+    cpu_millicores integer NOT NULL,
+    memory_mebibytes integer NOT NULL,
+    snapshot_timestamp timestamptz NOT NULL
+  )`
+  yield* sql`CREATE TABLE cluster_capacity (
+    cluster_id uuid PRIMARY KEY,
+    current_pod_count integer NOT NULL,
+    soft_limit integer NOT NULL,
+    at_ms bigint NOT NULL
+  )`
+})
+
 const migrate = Migrator.make({})({
   loader: Migrator.fromRecord({
     "0001_create_journal": createJournal,
     "0002_index_owners": indexOwners,
     "0003_inspect_runners": inspectRunners,
     "0004_line_up_effects": lineUpEffects,
-    "0005_see_runners": seeRunners
+    "0005_see_runners": seeRunners,
+    "0006_record_usage": recordUsage
   }),
   table: "starbase_migrations"
 })

@@ -132,6 +132,16 @@ export const reports = family<{ outcome: string }, number, unknown>(
   counter("starbase_reports_total", "Status reports of agents")
 )
 
+export const snapshotBatches = family<{ outcome: string }, number, unknown>(
+  counter("starbase_snapshot_batches_total", "Batches of pod snapshots of agents")
+)
+export const snapshots = family<{ outcome: string }, number, unknown>(
+  counter("starbase_snapshots_total", "Pod snapshots of agents, by what became of them")
+)
+export const capacityReports = family<{ outcome: string }, number, unknown>(
+  counter("starbase_capacity_reports_total", "Capacity reports of agents")
+)
+
 export const deploysEnded = family<{ phase: string; code: string }, number, unknown>(
   counter("starbase_deploys_ended_total", "Deploys that ended, by their last phase and why they failed")
 )
@@ -183,6 +193,9 @@ export const exposed: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["starbase_pulls_parked", []],
   ["starbase_pulls_total", ["answer"]],
   ["starbase_reports_total", ["outcome"]],
+  ["starbase_snapshot_batches_total", ["outcome"]],
+  ["starbase_snapshots_total", ["outcome"]],
+  ["starbase_capacity_reports_total", ["outcome"]],
   ["starbase_deploys_ended_total", ["phase", "code"]],
   ["starbase_deploy_phase_duration_seconds", ["phase"]],
   ["starbase_builds_queued", []],

@@ -158,6 +158,13 @@ const handlers = EntityBehavior.handlersOf(ClusterEntity)<Cluster>()({
   // Thousands of agents may wait; none may hold up a write. Each sees whole states only.
   AwaitDesired: (cluster, { payload }) => awaitDesired(cluster, payload).pipe(Rpc.fork),
 
+  IdentifyAgent: ({ journaled }, { payload: { agentTokenHash } }) =>
+    journaled.state.pipe(
+      Effect.flatMap((state) => checkAgent(state, agentTokenHash)),
+      Effect.asVoid,
+      Rpc.fork
+    ),
+
   GetCluster: (cluster) =>
     cluster.journaled.state.pipe(
       Effect.flatMap((state) => {

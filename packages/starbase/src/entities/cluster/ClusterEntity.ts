@@ -68,6 +68,13 @@ const Report = Rpc.make("Report", {
   error: agentError
 })
 
+/** Whether that credential is this cluster's agent's, for what the agent says that is no matter of this entity. */
+const IdentifyAgent = Rpc.make("IdentifyAgent", {
+  payload: { agentTokenHash: Schema.String },
+  success: Schema.Void,
+  error: agentError
+})
+
 /** The blocking query: at once when there is something newer than `known`, else `Unchanged` after `waitMs`. */
 const AwaitDesired = Rpc.make("AwaitDesired", {
   payload: {
@@ -94,6 +101,7 @@ export const ClusterEntity = Entity.make("Cluster", [
   ConfirmEpoch.annotateMerge(mutationAnnotations),
   Report.annotateMerge(mutationAnnotations),
   AwaitDesired.annotateMerge(waitingAnnotations),
+  IdentifyAgent,
   GetCluster,
   GetClusterState,
   InspectActivity,

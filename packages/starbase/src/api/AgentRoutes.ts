@@ -1,4 +1,7 @@
-/** The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. Plain ones do not come here: `PlainPulls`. */
+/**
+ * The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. The most
+ * frequent pull does not come here: `PlainPulls`.
+ */
 import { gzip } from "node:zlib"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"

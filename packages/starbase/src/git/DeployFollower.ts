@@ -155,7 +155,8 @@ export const layerNoDeps = Layer.effect(
       let warning: string | undefined
       while (!isTerminal(deploy.phase)) {
         const next = yield* nextPhase(accepted, seen)
-        if (next.phases.length <= seen) continue
+        // One that has ended says so at once: of a restored database, with fewer phases than were seen.
+        if (next.phases.length <= seen && !isTerminal(next.phase)) continue
         const entersBuild = next.phases.slice(seen).some(({ phase }) => phase === "building")
         if (building !== undefined && next.phase !== "building") warning = yield* lastWarning(building)
         deploy = next

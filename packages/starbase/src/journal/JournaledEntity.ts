@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { EntityModel } from "./EntityModel.ts"
-import { Incarnation } from "./internal/Incarnation.ts"
+import { JournalLoop } from "./internal/JournalLoop.ts"
 import * as Journal from "./Journal.ts"
 
 /** What a decision writes and answers. `reply` sees the state after the events. */
@@ -89,5 +89,5 @@ export const open = <State, Event, OutboxEffect>(
     Journal.Journal,
     (journal) =>
       // What its effects are is of no more concern: they are encoded by their own schema.
-      new Incarnation(journal, model as EntityModel<State, Event, unknown>, id)
+      new JournalLoop(journal, model as EntityModel<State, Event, unknown>, id)
   )

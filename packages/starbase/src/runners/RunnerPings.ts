@@ -16,7 +16,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedules from "../Schedules.ts"
-import { cutOff } from "./RunnerVerdict.ts"
+import { abandoned, corrections, cutOff } from "./RunnerVerdict.ts"
 import { RunnerViews } from "./RunnerViews.ts"
 import { nameOf } from "./WatchedRunnerStorage.ts"
 
@@ -80,14 +80,8 @@ const pings = Effect.fnUntraced(function* (name: string) {
   }
 })
 
-/** Shard groups that no healthy runner takes. */
-const abandoned = (runners: ReadonlyArray<readonly [Runner, boolean]>): ReadonlySet<string> => {
-  const groups = new Set(runners.flatMap(([runner]) => runner.groups))
-  for (const [runner, healthy] of runners) {
-    if (healthy) for (const group of runner.groups) groups.delete(group)
-  }
-  return groups
-}
+const factsOf = (runners: ReadonlyArray<readonly [Runner, boolean]>) =>
+  runners.map(([{ address, groups }, healthy]) => ({ address: nameOf(address), groups, healthy }))
 
 const judge = Effect.fnUntraced(function* (self: RunnerAddress) {
   const members = yield* RunnerStorage
@@ -107,31 +101,21 @@ const judge = Effect.fnUntraced(function* (self: RunnerAddress) {
   const verdict = Effect.gen(function* () {
     const runners = yield* members.getRunners
     const told = new Map(yield* views.told).set(name, seen)
-    const facts = runners.map(([{ address, groups }, healthy]) => ({
-      address: nameOf(address),
-      groups,
-      healthy
-    }))
+    const facts = factsOf(runners)
     const out = cutOff(facts, told)
     yield* say(out)
-    return { runners, out }
+    return { runners, facts, out }
   })
 
-  /**
-   * What the singleton would do in its next round, if it is not the one that is away; and what nobody else does: two that
-   * judged at the same time may have taken each other out, and with them the last who could hold the singleton's shard.
-   */
+  /** What the singleton would do in its next round, if it is not the one that is away, and what it cannot do then. */
   const carryOut = Effect.gen(function* () {
     const isAllSeen = ![...seen.values()].includes(false)
-    if (isAllSeen && abandoned(yield* members.getRunners).size === 0) return
-    const { runners, out } = yield* verdict
-    const groups = abandoned(runners)
-    for (const [{ address, groups: taken }, healthy] of runners) {
-      const isOut = out.has(nameOf(address))
-      if (healthy && isOut) yield* members.setRunnerHealth(address, false)
-      if (!healthy && !isOut && taken.some((group) => groups.has(group))) {
-        yield* members.setRunnerHealth(address, true)
-      }
+    if (isAllSeen && abandoned(factsOf(yield* members.getRunners)).size === 0) return
+    const { facts, out, runners } = yield* verdict
+    const healths = corrections(facts, out)
+    for (const [{ address }] of runners) {
+      const healthy = healths.get(nameOf(address))
+      if (healthy !== undefined) yield* members.setRunnerHealth(address, healthy)
     }
   })
 

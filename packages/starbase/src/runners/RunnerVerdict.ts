@@ -37,8 +37,9 @@ const byBlame = (a: Blame, b: Blame): number =>
   (a.runner.address < b.runner.address ? 1 : -1)
 
 /**
- * A few runners without which every runner reaches every other one, found by taking the worst one out again and again. A runner whose shard group nobody else of the rest takes stays: shards that nobody holds help
- * nobody. Whoever works it out from the same views finds the same.
+ * A few runners without which every runner reaches every other one, found by taking the worst one out again and again. A runner
+ * whose shard group nobody else of the rest takes stays: shards that nobody holds help nobody. Whoever works it out from the
+ * same views finds the same.
  *
  * @param runners those that refresh their locks; of others nobody needs to be told
  */
@@ -61,4 +62,33 @@ export const cutOff = (runners: ReadonlyArray<RunnerFacts>, views: RunnerViews):
     return isNeeded
   })
   return new Set(out.filter((runner) => !spared.includes(runner)).map(({ address }) => address))
+}
+
+/** Shard groups that no healthy runner takes. */
+export const abandoned = (runners: ReadonlyArray<RunnerFacts>): ReadonlySet<string> => {
+  const groups = new Set(runners.flatMap((runner) => runner.groups))
+  for (const runner of runners) {
+    if (runner.healthy) for (const group of runner.groups) groups.delete(group)
+  }
+  return groups
+}
+
+/**
+ * By address, the health that is to be written down. Only the singleton lets a runner back, but for one case: two that judged
+ * at the same time may have taken each other out, and with them the last who could hold the singleton's own shard.
+ *
+ * @param out what `cutOff` answered for the same runners
+ */
+export const corrections = (
+  runners: ReadonlyArray<RunnerFacts>,
+  out: ReadonlySet<string>
+): ReadonlyMap<string, boolean> => {
+  const needed = abandoned(runners)
+  return new Map(
+    runners.flatMap(({ address, groups, healthy }): ReadonlyArray<readonly [string, boolean]> => {
+      const isOut = out.has(address)
+      if (healthy) return isOut ? [[address, false]] : []
+      return !isOut && groups.some((group) => needed.has(group)) ? [[address, true]] : []
+    })
+  )
 }

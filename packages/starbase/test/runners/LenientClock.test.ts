@@ -18,8 +18,7 @@ const other = Effect.acquireRelease(
 const askThenBeBusy = (worker: Worker) =>
   Effect.callback<string>((resume) => {
     worker.once("message", (answer: string) => resume(Effect.succeed(answer)))
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin
-    worker.postMessage("?")
+    worker.postMessage("?", [])
     // After what this turn of the loop runs last come the timers, and only then what others sent.
     setImmediate(() => {
       const end = performance.now() + 500

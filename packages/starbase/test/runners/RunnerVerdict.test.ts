@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { RunnerFacts } from "@starform/starbase/runners/Drains"
-import { cutOff, type RunnerViews } from "@starform/starbase/runners/RunnerVerdict"
+import { corrections, cutOff, type RunnerViews } from "@starform/starbase/runners/RunnerVerdict"
 
 const runner = (address: string, more: Partial<RunnerFacts> = {}): RunnerFacts => ({
   address,
@@ -43,6 +43,33 @@ const bothWays = (a: string, b: string) =>
   ] as const
 
 describe("RunnerVerdict", () => {
+  describe("corrections", () => {
+    const out = (...names: ReadonlyArray<string>) => new Set(names)
+    const [api, worker] = [{ groups: ["default"] }, { groups: ["builds"] }]
+
+    it("are of those that are to be out, and leave it to the singleton to let others back", () => {
+      const runners = [runner("a"), runner("b"), runner("c", { healthy: false })]
+      assert.deepStrictEqual([...corrections(runners, out("a", "c"))], [["a", false]])
+      assert.deepStrictEqual([...corrections(runners, out())], [])
+    })
+
+    it("let back who is needed, when two took each other out and nobody holds the singleton's group", () => {
+      const runners = [
+        runner("a", { ...api, healthy: false }),
+        runner("b", { ...api, healthy: false }),
+        runner("w", worker)
+      ]
+      assert.deepStrictEqual([...corrections(runners, out("b"))], [["a", true]])
+      assert.deepStrictEqual([...corrections(runners.with(0, runner("a", api)), out())], [])
+    })
+
+    it("let nobody back for a group that is taken care of", () => {
+      const runners = [runner("a", api), runner("w", { ...worker, healthy: false })]
+      assert.deepStrictEqual([...corrections(runners, out())], [["w", true]])
+      assert.deepStrictEqual([...corrections([...runners, runner("v", worker)], out())], [])
+    })
+  })
+
   describe("cutOff", () => {
     it("names nobody while everybody is reached, or nothing is known", () => {
       assert.deepStrictEqual(verdict([]), [])

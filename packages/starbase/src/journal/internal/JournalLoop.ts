@@ -32,7 +32,7 @@ interface Loaded<State> {
   readonly snapshotAtMs: number
 }
 
-export class Incarnation<State, Event> implements JournaledEntity<State, Event> {
+export class JournalLoop<State, Event> implements JournaledEntity<State, Event> {
   readonly journal: Journal.Journal["Service"]
   readonly model: EntityModel<State, Event, unknown>
   readonly key: Journal.EntityKey
@@ -105,14 +105,14 @@ interface Named {
 
 const stateOf = <State>(present: Loaded<State>): State => present.state
 
-const announce = <State, Event>(self: Incarnation<State, Event>) =>
+const announce = <State, Event>(self: JournalLoop<State, Event>) =>
   Effect.suspend(() => {
     const waiting = self.changed
     self.changed = undefined
     return waiting === undefined ? Effect.void : Deferred.succeed(waiting, undefined)
   })
 
-const drop = <State, Event>(self: Incarnation<State, Event>) =>
+const drop = <State, Event>(self: JournalLoop<State, Event>) =>
   Effect.sync(() => {
     self.loaded = undefined
   })
@@ -134,7 +134,7 @@ const toOverloaded =
       Effect.andThen(Effect.fail(new Overloaded({ what: self.name, retryAfterSeconds })))
     )
 
-const load = Effect.fnUntraced(function* <State, Event>(self: Incarnation<State, Event>) {
+const load = Effect.fnUntraced(function* <State, Event>(self: JournalLoop<State, Event>) {
   const { journal, key, model, codecs } = self
   const history = yield* journal
     .load(key)
@@ -166,11 +166,11 @@ const load = Effect.fnUntraced(function* <State, Event>(self: Incarnation<State,
   return next
 })
 
-const current = <State, Event>(self: Incarnation<State, Event>): Effect.Effect<Loaded<State>, ReadError> =>
+const current = <State, Event>(self: JournalLoop<State, Event>): Effect.Effect<Loaded<State>, ReadError> =>
   Effect.suspend(() => (self.loaded === undefined ? load(self) : Effect.succeed(self.loaded)))
 
 const saveSnapshotWhenDue = Effect.fnUntraced(function* <State, Event>(
-  self: Incarnation<State, Event>,
+  self: JournalLoop<State, Event>,
   nowMs: number
 ) {
   const present = self.loaded
@@ -184,7 +184,7 @@ const saveSnapshotWhenDue = Effect.fnUntraced(function* <State, Event>(
 
 /** From here nothing interrupts: the append and the memory that follows it are one step (INV-JRN-6). */
 const commit = Effect.fnUntraced(function* <State, Event>(
-  self: Incarnation<State, Event>,
+  self: JournalLoop<State, Event>,
   before: Loaded<State>,
   decided: ReadonlyArray<Event>,
   nowMs: number,
@@ -234,7 +234,7 @@ const commit = Effect.fnUntraced(function* <State, Event>(
 }, Effect.uninterruptible)
 
 const execute = Effect.fnUntraced(function* <State, Event, Reply, Rejection>(
-  self: Incarnation<State, Event>,
+  self: JournalLoop<State, Event>,
   options: Execute<State, Event, Reply, Rejection>
 ): Effect.fn.Return<Reply, Rejection | ExecuteError> {
   const hash = payloadHash(options.payload)
@@ -265,7 +265,7 @@ const execute = Effect.fnUntraced(function* <State, Event, Reply, Rejection>(
 })
 
 const observe = Effect.fnUntraced(function* <State, Event, Reply, Rejection>(
-  self: Incarnation<State, Event>,
+  self: JournalLoop<State, Event>,
   options: Observe<State, Event, Reply, Rejection>
 ): Effect.fn.Return<Reply, Rejection | ReadError | NameTaken> {
   const before = yield* current(self)

@@ -16,7 +16,7 @@ export const CredentialState = Schema.Struct({
   sinceMs: Schema.NullOr(Schema.Int),
   /** The next one, taken beside the present one until it is used or its time passes. */
   offered: Schema.NullOr(Schema.Struct({ credentialHash: TokenHash, untilMs: Schema.Int })),
-  /** The one before: it opens nothing, but what it had parked ends in its own time. */
+  /** The one before: taken for `rotationGraceMs`, for requests that were on their way; what it had parked ends in its own time. */
   previousHash: Schema.NullOr(TokenHash),
   rotationAsked: Schema.Boolean,
   join: Schema.NullOr(
@@ -99,9 +99,18 @@ export const evolveCredential = (
 const isOffered = ({ credential: { offered } }: Holder, hash: string, nowMs: number): boolean =>
   offered !== null && offered.credentialHash === hash && nowMs < offered.untilMs
 
+/** How long the credential before is taken after the new one was used: longer than a request is on its way, and its answer. */
+export const rotationGraceMs = 60_000
+
+const isPrevious = ({ credential: { previousHash, sinceMs } }: Holder, hash: string, nowMs: number) =>
+  previousHash === hash && sinceMs !== null && nowMs < sinceMs + rotationGraceMs
+
 /** INV-CLU-6: whether a request that carries this hash is the agent's. */
 export const isPermitted = (state: Holder, hash: string, nowMs: number): boolean =>
-  state.registration !== null && (state.registration.agentTokenHash === hash || isOffered(state, hash, nowMs))
+  state.registration !== null &&
+  (state.registration.agentTokenHash === hash ||
+    isOffered(state, hash, nowMs) ||
+    isPrevious(state, hash, nowMs))
 
 /** INV-CLU-10: whether what it parked when it was permitted may wait on; a rotation ends nothing, a revocation everything. */
 export const mayStay = (state: Holder, hash: string): boolean =>
@@ -150,7 +159,7 @@ export const join = (
   return Result.succeed(one({ _tag: "AgentJoined", agentTokenHash, atMs: nowMs }))
 }
 
-/** An offered credential that is used is the agent's from now on, and the one before it opens nothing more. */
+/** An offered credential that is used is the agent's from now on. */
 export const use = (
   state: Holder,
   agentTokenHash: string,

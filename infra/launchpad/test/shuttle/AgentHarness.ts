@@ -215,21 +215,25 @@ export interface CountingProxy {
   /** `<method> <path>` of every request that can change something. */
   readonly writes: Array<{ readonly line: string; readonly at: number }>
   readonly watches: Array<string>
+  /** Status of every answer, by its line. */
+  readonly answers: Array<{ readonly line: string; readonly status: number }>
   /** Cuts every connection through it. */
   readonly cut: () => void
 }
 
-/** Between the agent and the API server: sees every request and can cut the line. */
+/** Between the agent and another one, an API server or Starbase: sees every request and can cut the line. */
 export const countingProxy = (target: string): Effect.Effect<CountingProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
     const writes: CountingProxy["writes"] = []
     const watches: Array<string> = []
+    const answers: CountingProxy["answers"] = []
     const agent = new Agent({ keepAlive: true })
     const server = createServer((incoming, outgoing) => {
       const { headers, method = "GET", url = "/" } = incoming
       if (method !== "GET") writes.push({ line: `${method} ${url.split("?")[0]}`, at: performance.now() })
       if (url.includes("watch=")) watches.push(url)
       const forwarded = httpRequest(`${target}${url}`, { method, headers, agent }, (answer) => {
+        answers.push({ line: `${method} ${url.split("?")[0]}`, status: answer.statusCode ?? 502 })
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)
       })
@@ -239,7 +243,7 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
     })
     const url = yield* scopedServer(server)
     yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
-    return { url, writes, watches, cut: () => server.closeAllConnections() }
+    return { url, writes, watches, answers, cut: () => server.closeAllConnections() }
   })
 
 export interface WireObject {

@@ -13,6 +13,12 @@ export const read = (name: string): unknown => {
   return JSON.parse(readFileSync(file, "utf8"))
 }
 
+/** What was sent later beside `v1`: the same type with fields that it had not then. */
+export const later = (name: string): ReadonlyArray<unknown> =>
+  readdirSync(new URL(`${name}/`, folder))
+    .filter((file) => file !== "v1.json")
+    .map((file) => JSON.parse(readFileSync(new URL(`${name}/${file}`, folder), "utf8")) as unknown)
+
 /** Decodes as the other side of a wire does, and gives back what it would send. */
 export const through = (schema: Schema.Top, json: unknown): unknown => {
   const codec = Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>)

@@ -4,6 +4,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
+import * as CredentialPlace from "./credential/CredentialPlace.ts"
 import * as HealthRoutes from "./health/HealthRoutes.ts"
 import * as ClusterCache from "./kubernetes/ClusterCache.ts"
 import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
@@ -14,6 +15,7 @@ import * as Reconciler from "./reconcile/Reconciler.ts"
 import * as StatusReporter from "./reports/StatusReporter.ts"
 import type { ShuttleConfig } from "./ShuttleConfig.ts"
 import * as AgentToken from "./starbase/AgentToken.ts"
+import * as CredentialRotation from "./starbase/CredentialRotation.ts"
 import * as DesiredStateHolder from "./starbase/DesiredStateHolder.ts"
 import * as DesiredStatePull from "./starbase/DesiredStatePull.ts"
 import * as StarbaseClient from "./starbase/StarbaseClient.ts"
@@ -21,7 +23,10 @@ import * as LastGoodState from "./storage/LastGoodState.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
 const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
-const starbase = StarbaseClient.layer.pipe(Layer.provide(AgentToken.layer))
+const starbase = StarbaseClient.layer.pipe(
+  Layer.provideMerge(AgentToken.layer),
+  Layer.provide(CredentialPlace.layer)
+)
 const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
 
 const ports = Layer.mergeAll(cluster, starbase, desired, ReconcileOutcomes.layer)
@@ -29,12 +34,16 @@ const loops = Layer.mergeAll(
   Reconciler.layer,
   GatewaySize.layer,
   StatusReporter.layer,
-  DesiredStatePull.layer
+  DesiredStatePull.layer,
+  CredentialRotation.layer
 )
 
 /** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
 export const layer: Layer.Layer<
-  Reconciler.Reconciler | StatusReporter.StatusReporter | DesiredStatePull.DesiredStatePull,
+  | Reconciler.Reconciler
+  | StatusReporter.StatusReporter
+  | DesiredStatePull.DesiredStatePull
+  | CredentialRotation.CredentialRotation,
   LastGoodState.StateFileUnusable,
   | ShuttleConfig
   | KubernetesConnection

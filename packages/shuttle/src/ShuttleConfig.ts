@@ -19,8 +19,15 @@ export interface Settings {
   readonly clusterId: ClusterId
   /** Told in reports and labels. */
   readonly region: string
-  /** File with the agent's token; read again whenever Starbase refuses it. */
+  /**
+   * File with a join token, which the agent exchanges for a credential of its own, or with a credential that somebody else
+   * keeps; read again whenever Starbase refuses what the agent has.
+   */
   readonly tokenFile: string
+  /** `namespace/name` of the Secret that keeps the agent's own credential. Without it: a file in `dataDirectory`. */
+  readonly credentialSecret: Option.Option<{ readonly namespace: string; readonly name: string }>
+  /** Oldest credential of its own that the agent uses; up to a tenth sooner. */
+  readonly credentialRotation: Duration.Duration
   /** Where the last good document is kept. */
   readonly dataDirectory: string
   /** Key of that document: 32 random bytes as hex; made with mode 0600 when it is missing. `state.key` beside it. */
@@ -104,6 +111,8 @@ type Particular = "starbaseUrl" | "clusterId" | "region" | "tokenFile" | "dataDi
 
 /** Defaults of everything that is not particular to one cluster. */
 export const defaults: Omit<Settings, Particular> = {
+  credentialSecret: Option.none(),
+  credentialRotation: Duration.hours(30 * 24),
   kubeconfigFile: Option.none(),
   metricsAddress: ":8080",
   otlpUrl: Option.none(),
@@ -172,6 +181,9 @@ const count = (name: string, fallback: number) =>
 const text = (name: string, fallback: string) =>
   Config.NonEmptyString(name).pipe(Config.withDefault(fallback))
 
+/** Kubernetes' own names, a namespace and a Secret in it. */
+const secretName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
 const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
   debug: "Debug",
   info: "Info",
@@ -184,6 +196,17 @@ const config = Config.all({
   clusterId: Config.schema(ClusterId, "CLUSTER_ID"),
   region: Config.NonEmptyString("REGION"),
   tokenFile: Config.NonEmptyString("AUTH_TOKEN_FILE"),
+  credentialSecret: Config.option(
+    Config.schema(Schema.String.check(Schema.isPattern(secretName)), "CREDENTIAL_SECRET")
+  ).pipe(
+    Config.map(
+      Option.map((text) => {
+        const [namespace = "", name = ""] = text.split("/")
+        return { namespace, name }
+      })
+    )
+  ),
+  credentialRotation: duration("CREDENTIAL_ROTATION", defaults.credentialRotation),
   dataDirectory: text("DATA_DIRECTORY", defaultPlaces.dataDirectory),
   stateKeyFile: Config.option(Config.NonEmptyString("STATE_KEY_FILE")),
   kubeconfigFile: Config.option(Config.NonEmptyString("KUBECONFIG")),

@@ -42,7 +42,24 @@ describe("ShuttleConfig", () => {
     })
   )
 
+  it.effect("keeps the credential in a file unless it is told a Secret", () =>
+    Effect.gen(function* () {
+      assert.isTrue(Option.isNone((yield* read(required)).credentialSecret))
+      const settings = yield* read({
+        ...required,
+        STARFORM_CREDENTIAL_SECRET: "starform-system/shuttle-credential"
+      })
+      assert.deepStrictEqual(Option.getOrThrow(settings.credentialSecret), {
+        namespace: "starform-system",
+        name: "shuttle-credential"
+      })
+    })
+  )
+
   it.effect.each([
+    ["STARFORM_CREDENTIAL_SECRET", "shuttle-credential"],
+    ["STARFORM_CREDENTIAL_SECRET", "../etc/passwd"],
+    ["STARFORM_CREDENTIAL_ROTATION", "monthly"],
     ["STARFORM_CLUSTER_ID", "not-a-uuid"],
     ["STARFORM_RECONCILE_INTERVAL", "soon"],
     ["STARFORM_STARBASE_URL", "starbase"],

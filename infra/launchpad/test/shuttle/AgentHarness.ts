@@ -225,6 +225,8 @@ export interface CountingProxy {
   readonly refused: Array<string>
   /** Other rights than Shuttle's own from now on. */
   readonly allow: (grants: ReadonlyArray<Grant>) => void
+  /** Status of every answer, by its line. */
+  readonly answers: Array<{ readonly line: string; readonly status: number }>
   /** Cuts every connection through it. */
   readonly cut: () => void
 }
@@ -253,7 +255,8 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
     const watches: Array<string> = []
     const asked: CountingProxy["asked"] = []
     const refused: CountingProxy["refused"] = []
-    let grants = shuttleGrants
+    const answers: CountingProxy["answers"] = []
+    let grants = rights
     yield* Effect.addFinalizer(() =>
       grants === shuttleGrants && refused.length > 0
         ? Effect.die(
@@ -264,7 +267,7 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
     /** True when it was refused. */
     const refuses = (access: Access): boolean => {
       asked.push(access)
-      if (allows(grants, access)) return false
+      if (grants === null || allows(grants, access)) return false
       refused.push(refusal(access))
       return true
     }
@@ -278,6 +281,7 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
       const forwarded = httpRequest(`${target}${url}`, { method, headers, agent }, (answer) => {
         // A real server asks for this right before it lets an apply make an object.
         if (answer.statusCode === 201 && access !== null) refuses({ ...access, verb: "create" })
+        answers.push({ line: `${method} ${url.split("?")[0]}`, status: answer.statusCode ?? 502 })
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)
       })
@@ -288,7 +292,16 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
     const url = yield* scopedServer(server)
     yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
     const allow: CountingProxy["allow"] = (other) => void (grants = other)
-    return { url, writes, watches, asked, refused, allow, cut: () => server.closeAllConnections() }
+    return {
+      url,
+      writes,
+      watches,
+      asked,
+      refused,
+      answers,
+      allow,
+      cut: () => server.closeAllConnections()
+    }
   })
 
 export interface WireObject {
@@ -367,7 +380,7 @@ export const cluster = Effect.gen(function* () {
   const { address } = Context.get(context, HttpServer.HttpServer)
   const port = "port" in address ? address.port : 0
   const url = `http://127.0.0.1:${port}`
-  const proxy = yield* countingProxy(url)
+  const proxy = yield* countingProxy(url, shuttleGrants)
   return { context, url, proxy, person: hands(url) }
 })
 

@@ -19,6 +19,8 @@ const reactions = {
   readAgain: { class: "rejected", status: 409 },
   /** The body is larger than the limit that the error names. */
   shrink: { class: "rejected", status: 413 },
+  /** The caller's program is of another release than those that are served. */
+  update: { class: "rejected", status: 426 },
   /** Too much at once; the same request is welcome after the named time. */
   slowDown: { class: "transient", status: 429 },
   /** The outcome is unknown or not to be had now; repeat with the same request id. */

@@ -94,6 +94,26 @@ export class NameTaken
   }
 }
 
+/** The agent is of a release that this Starbase does not serve. What runs in its cluster goes on running. */
+export class AgentNotServed
+  extends Schema.TaggedError<AgentNotServed>()(
+    "AgentNotServed",
+    { version: Schema.String, served: Schema.String },
+    annotation("update")
+  )
+  implements WireError
+{
+  get reaction(): Reaction {
+    return "update"
+  }
+  get person() {
+    return `Shuttle ${this.version} is not served here. Run one of ${this.served}.`
+  }
+  override get message() {
+    return `an agent of ${this.version} is not served; served are ${this.served}`
+  }
+}
+
 /** The request id was used before with another payload. A repeat must be the same request. */
 export class RequestIdReused
   extends Schema.TaggedError<RequestIdReused>()(

@@ -8,6 +8,22 @@ import { Epoch, Revision } from "../ids/Revision.ts"
 import { Slug } from "../ids/Slug.ts"
 import { Authentication } from "./Authentication.ts"
 import { MutationError, ReadError } from "./TenantRpcs.ts"
+import { AgentStanding, AgentVersion } from "./VersionSkew.ts"
+
+/**
+ * The agent's credential. `none`: nobody has joined, or it was revoked. `rotating`: the next one is offered and was not used
+ * yet. Times are by Starbase's clock.
+ */
+export const AgentCredential = Schema.Struct({
+  state: Schema.Literals(["none", "valid", "rotating"]),
+  /** `null` for one that came by `RegisterCluster`. */
+  sinceMs: Schema.NullOr(Schema.Int),
+  /** An operator asked for a rotation that has not happened yet. */
+  rotationAsked: Schema.Boolean,
+  /** Until when the join token can be exchanged; `null` when there is none, or it was. */
+  joinTokenUntilMs: Schema.NullOr(Schema.Int)
+})
+export type AgentCredential = typeof AgentCredential.Type
 
 export const ClusterCapacity = Schema.Struct({
   /** Every pod of the cluster, as its agent counted them. */
@@ -34,19 +50,51 @@ export const Cluster = Schema.Struct({
   /** `null` before the agent's first request since this entity was loaded. */
   agentSeenAtMs: Schema.NullOr(Schema.Int),
   /** `null` before the agent's first count. Said by `GetCluster` alone, and not by an older Starbase. */
-  capacity: Schema.optionalKey(Schema.NullOr(ClusterCapacity))
+  capacity: Schema.optionalKey(Schema.NullOr(ClusterCapacity)),
+  /** What the agent said that it is, and where that stands; `null` before its first request since this entity was loaded. */
+  agent: Schema.optionalKey(
+    Schema.NullOr(Schema.Struct({ version: AgentVersion, format: Schema.Int, standing: AgentStanding }))
+  ),
+  credential: Schema.optionalKey(AgentCredential)
 })
 export type Cluster = typeof Cluster.Type
 
-/** The agent's token stays with the caller; Starbase gets its SHA-256 (64 hex digits). */
+/**
+ * With `agentTokenHash` the agent's credential is the caller's affair: it stays with the caller, Starbase gets its SHA-256
+ * (64 hex digits), and another one replaces it at once. Without, the agent joins with a token (`IssueJoinToken`).
+ */
 const RegisterCluster = Rpc.make("RegisterCluster", {
   payload: {
     requestId: RequestId,
     clusterId: ClusterId,
     name: Slug,
     region: Schema.String,
-    agentTokenHash: TokenHash
+    agentTokenHash: Schema.optionalKey(TokenHash)
   },
+  success: Cluster,
+  error: MutationError
+})
+
+/**
+ * Lets an agent join once, within `joinTokenLifeMs`. The token (`sfj_<cluster id>_<secret>`) stays with the caller; Starbase gets
+ * its SHA-256. Replaces a join token that was not used. An agent that joins replaces the one before it.
+ */
+const IssueJoinToken = Rpc.make("IssueJoinToken", {
+  payload: { requestId: RequestId, clusterId: ClusterId, joinTokenHash: TokenHash },
+  success: Cluster,
+  error: MutationError
+})
+
+/** Asks the agent to rotate its credential at its next pull. `InvalidInput` when there is no credential. */
+const RotateAgentCredential = Rpc.make("RotateAgentCredential", {
+  payload: { requestId: RequestId, clusterId: ClusterId },
+  success: Cluster,
+  error: MutationError
+})
+
+/** Takes every credential and join token of the cluster back, at once: a parked pull ends. What runs there goes on running. */
+const RevokeAgentCredential = Rpc.make("RevokeAgentCredential", {
+  payload: { requestId: RequestId, clusterId: ClusterId },
   success: Cluster,
   error: MutationError
 })
@@ -142,6 +190,9 @@ const ReadJournal = Rpc.make("ReadJournal", {
 
 export class ClusterRpcs extends RpcGroup.make(
   RegisterCluster,
+  IssueJoinToken,
+  RotateAgentCredential,
+  RevokeAgentCredential,
   GetCluster,
   ConfirmMassPrune,
   RenewEpoch,

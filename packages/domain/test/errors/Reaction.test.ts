@@ -16,7 +16,8 @@ const rejected: ReadonlyArray<Reaction> = [
   "askForAccess",
   "lookElsewhere",
   "readAgain",
-  "shrink"
+  "shrink",
+  "update"
 ]
 
 describe("INV-DOM-3", () => {

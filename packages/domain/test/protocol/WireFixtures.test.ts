@@ -9,13 +9,21 @@ import { Principal } from "@starform/domain/model/Principal"
 import { CapacityReport } from "@starform/domain/observed/CapacityReport"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
 import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
-import { AgentApi } from "@starform/domain/protocol/AgentApi"
+import { AgentApi, CredentialHash } from "@starform/domain/protocol/AgentApi"
 import { PublicRpcs } from "@starform/domain/protocol/PublicRpcs"
 import * as Fixture from "../Fixture.ts"
 
 const errors = { ...DeployErrors, ...RequestErrors }
 
-const documents = { FullState, DeltaState, StatusReport, SnapshotBatch, SnapshotReceipt, CapacityReport }
+const documents = {
+  FullState,
+  DeltaState,
+  StatusReport,
+  SnapshotBatch,
+  SnapshotReceipt,
+  CapacityReport,
+  CredentialHash
+}
 
 const rpcs = [...PublicRpcs.requests.values()]
 
@@ -43,11 +51,13 @@ describe("INV-DOM-4", () => {
   })
 
   it.each(rpcs.map((rpc) => [rpc._tag, rpc] as const))("reads and writes the RPC %s as ever", (tag, rpc) => {
-    const json = Fixture.read(tag) as { readonly payload: unknown; readonly success: unknown }
     const success: Schema.Top = rpc.successSchema
     const answer = RpcSchema.isStreamSchema(success) ? success.success : success
-    assert.deepStrictEqual(Fixture.through(rpc.payloadSchema, json.payload), json.payload)
-    assert.deepStrictEqual(Fixture.through(answer, json.success), json.success)
+    for (const version of [Fixture.read(tag), ...Fixture.later(tag)]) {
+      const json = version as { readonly payload: unknown; readonly success: unknown }
+      assert.deepStrictEqual(Fixture.through(rpc.payloadSchema, json.payload), json.payload)
+      assert.deepStrictEqual(Fixture.through(answer, json.success), json.success)
+    }
   })
 
   it("has no fixture of what is neither stored nor sent", () => {
@@ -82,10 +92,21 @@ describe("AgentApi", () => {
       )
     )
     assert.deepStrictEqual(statuses, {
-      "get /api/v1/clusters/{cluster_id}/desired-state": ["200", "304", "401", "404", "422", "429", "503"],
-      "post /api/v1/clusters/{cluster_id}/capacity": ["204", "401", "404", "422", "429", "503"],
-      "post /api/v1/clusters/{cluster_id}/snapshots": ["200", "401", "404", "422", "429", "503"],
-      "post /api/v1/clusters/{cluster_id}/status": ["204", "401", "404", "422", "429", "503"]
+      "get /api/v1/clusters/{cluster_id}/desired-state": [
+        "200",
+        "304",
+        "401",
+        "404",
+        "422",
+        "426",
+        "429",
+        "503"
+      ],
+      "post /api/v1/clusters/{cluster_id}/capacity": ["204", "401", "404", "422", "426", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/credential": ["204", "401", "404", "422", "426", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/join": ["204", "401", "404", "422", "426", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/snapshots": ["200", "401", "404", "422", "426", "429", "503"],
+      "post /api/v1/clusters/{cluster_id}/status": ["204", "401", "404", "422", "426", "429", "503"]
     })
   })
 })

@@ -1,2 +1,2 @@
 /** What this agent calls itself in its reports. */
-export const agentVersion = "0.1.0"
+export { starformVersion as agentVersion } from "@starform/domain/protocol/VersionSkew"

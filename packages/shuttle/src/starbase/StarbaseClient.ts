@@ -1,11 +1,12 @@
 /**
- * The two requests to Starbase. A 401 reads the token's file again and repeats once, when it holds another token; beyond
+ * The requests to Starbase. A 401 looks for another credential and repeats once, when there is one; beyond
  * that nothing is repeated here: the loops that call decide.
  */
 import { format } from "@starform/domain/desired/DesiredState"
 import type * as Revision from "@starform/domain/ids/Revision"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
-import { documentBytesMax } from "@starform/domain/protocol/AgentApi"
+import { documentBytesMax, rotateHeader } from "@starform/domain/protocol/AgentApi"
+import { standingHeader } from "@starform/domain/protocol/VersionSkew"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,17 +15,21 @@ import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { starbaseRequestSeconds } from "../health/ShuttleMetrics.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
-import { AgentToken, type TokenUnreadable } from "./AgentToken.ts"
+import { selfHeaders } from "./AgentSelf.ts"
+import { AgentToken, hashBody, type TokenError } from "./AgentToken.ts"
 import { receive, type ReceivedDocument } from "./ReceivedDocument.ts"
 import {
+  AgentNotServed,
   DocumentMalformed,
   FormatTooNew,
   StarbaseRefused,
@@ -32,7 +37,7 @@ import {
   TokenRefused
 } from "./StarbaseErrors.ts"
 
-export type ExchangeError = StarbaseUnreachable | StarbaseRefused | TokenRefused | TokenUnreadable
+export type ExchangeError = StarbaseUnreachable | StarbaseRefused | TokenRefused | AgentNotServed | TokenError
 
 export interface Pull {
   /** The revision that is held; `null` asks for the full document at once. */
@@ -52,12 +57,19 @@ export class StarbaseClient extends Context.Service<
     ) => Effect.Effect<Option.Option<ReceivedDocument>, ExchangeError | DocumentMalformed | FormatTooNew>
     /** Acknowledged on return. Idempotent. */
     readonly report: (report: StatusReport) => Effect.Effect<void, ExchangeError>
+    /** On return Starbase takes this credential beside the present one. Idempotent. */
+    readonly offer: (credential: Redacted.Redacted) => Effect.Effect<void, ExchangeError>
+    /** Open while an operator asks for a rotation. */
+    readonly rotationAsked: Latch.Latch
   }
 >()("@starform/shuttle/starbase/StarbaseClient") {}
 
 const decodeFormat = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ format: Schema.Int })))
 const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 const encodeReport = Schema.encodeEffect(Schema.fromJsonString(StatusReport))
+
+/** Of what Starbase says to an agent that it does not serve. */
+const notServedTextMax = 300
 
 /** The format is looked at first: what a newer one means is not for this agent to guess. */
 const readDocument = (body: string): Effect.Effect<ReceivedDocument, DocumentMalformed | FormatTooNew> => {
@@ -78,23 +90,50 @@ const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const client = yield* HttpClient.HttpClient
   const token = yield* AgentToken
+  const rotationAsked = yield* Latch.make()
+  let standing = "current"
   const base = `${settings.starbaseUrl}/api/v1/clusters/${settings.clusterId}`
 
   const once = Effect.fnUntraced(function* (name: string, request: HttpClientRequest.HttpClientRequest) {
     const credential = yield* token.current
     const response = yield* client
-      .execute(HttpClientRequest.bearerToken(request, credential))
+      .execute(HttpClientRequest.bearerToken(HttpClientRequest.setHeaders(request, selfHeaders), credential))
       .pipe(Effect.mapError(unreachable(name)))
     return { credential, response }
   })
 
+  /** What an answer says beside its body. */
+  const heed = Effect.fnUntraced(function* (
+    name: string,
+    credential: Redacted.Redacted,
+    response: HttpClientResponse
+  ) {
+    if (response.status === 426) {
+      const answer = yield* Effect.orElseSucceed(response.text, () => "")
+      return yield* new AgentNotServed({ request: name, answer: answer.slice(0, notServedTextMax) })
+    }
+    yield* token.accepted(credential)
+    const present = yield* token.current
+    // An answer to the credential before this one asks for what was done meanwhile.
+    if (response.headers[rotateHeader] !== undefined && present === credential)
+      yield* Latch.open(rotationAsked)
+    const told = response.headers[standingHeader] ?? standing
+    if (told === standing) return
+    standing = told
+    if (told === "behind") yield* Effect.logWarning("Starbase is ahead of this agent: update it")
+  })
+
   const send = Effect.fnUntraced(function* (name: string, request: HttpClientRequest.HttpClientRequest) {
     const first = yield* once(name, request)
-    if (first.response.status !== 401) return first.response
+    if (first.response.status !== 401) {
+      yield* heed(name, first.credential, first.response)
+      return first.response
+    }
     const isReplaced = yield* token.replace(first.credential)
     if (!isReplaced) return yield* new TokenRefused({ request: name })
     const second = yield* once(name, request)
     if (second.response.status === 401) return yield* new TokenRefused({ request: name })
+    yield* heed(name, second.credential, second.response)
     return second.response
   })
 
@@ -160,7 +199,17 @@ const make = Effect.gen(function* () {
     )
   })
 
-  return StarbaseClient.of({ pull, report })
+  const offer = Effect.fn("StarbaseClient.offer")(function* (credential: Redacted.Redacted) {
+    const request = HttpClientRequest.post(`${base}/credential`, {
+      acceptJson: true,
+      body: hashBody(credential)
+    })
+    yield* exchange("credential", request, settings.reportTimeout, (response) =>
+      Effect.asVoid(response.text.pipe(Effect.mapError(unreachable("credential"))))
+    )
+  })
+
+  return StarbaseClient.of({ pull, report, offer, rotationAsked })
 })
 
 export const layer: Layer.Layer<StarbaseClient, never, ShuttleConfig | HttpClient.HttpClient | AgentToken> =

@@ -28,6 +28,29 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
   }
 }
 
+/** Starbase does not take the join token (401). Which of the reasons it is, it tells nobody. */
+export class JoinTokenRefused extends Schema.TaggedError<JoinTokenRefused>()("JoinTokenRefused", {}) {
+  get class(): ErrorClass {
+    return "rejected"
+  }
+  override get message() {
+    return "the join token was used, its hour is over, or a newer one was issued; ask for another one"
+  }
+}
+
+/** Starbase does not serve this agent's release (426). What is held stays, and drift is repaired as ever. */
+export class AgentNotServed extends Schema.TaggedError<AgentNotServed>()("AgentNotServed", {
+  request: Schema.String,
+  answer: Schema.String
+}) {
+  get class(): ErrorClass {
+    return "terminal"
+  }
+  override get message() {
+    return `${this.request}: ${this.answer}`
+  }
+}
+
 /** Starbase understood and said no: unknown cluster, invalid or oversized request. */
 export class StarbaseRefused extends Schema.TaggedError<StarbaseRefused>()("StarbaseRefused", {
   request: Schema.String,

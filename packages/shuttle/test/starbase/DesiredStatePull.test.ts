@@ -2,6 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
+import * as CredentialFile from "@starform/shuttle/credential/CredentialFile"
 import * as AgentToken from "@starform/shuttle/starbase/AgentToken"
 import * as DesiredStateHolder from "@starform/shuttle/starbase/DesiredStateHolder"
 import * as DesiredStatePull from "@starform/shuttle/starbase/DesiredStatePull"
@@ -37,7 +38,10 @@ const running = (answers: ReadonlyArray<Answer>, directory?: string, pullMargin 
       DesiredStatePull.layer.pipe(
         Layer.provide(StarbaseClient.layer),
         Layer.provideMerge(holding),
-        Layer.provide([AgentToken.layer, NodeHttpClient.layerUndici]),
+        Layer.provide([
+          AgentToken.layer.pipe(Layer.provide([CredentialFile.layer, NodeHttpClient.layerUndici])),
+          NodeHttpClient.layerUndici
+        ]),
         Layer.provide(
           ShuttleConfig.layerTest({
             starbaseUrl: server.url,

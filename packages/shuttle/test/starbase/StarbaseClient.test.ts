@@ -2,6 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { FullState } from "@starform/domain/desired/DesiredState"
+import * as CredentialFile from "@starform/shuttle/credential/CredentialFile"
 import * as AgentToken from "@starform/shuttle/starbase/AgentToken"
 import * as StarbaseClient from "@starform/shuttle/starbase/StarbaseClient"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
@@ -24,7 +25,10 @@ const tokenFile = (text: string) =>
 const client = (url: string, file: string, overrides: Partial<ShuttleConfig.Settings> = {}) =>
   Layer.build(
     StarbaseClient.layer.pipe(
-      Layer.provide([AgentToken.layer, NodeHttpClient.layerUndici]),
+      Layer.provide([
+        AgentToken.layer.pipe(Layer.provide([CredentialFile.layer, NodeHttpClient.layerUndici])),
+        NodeHttpClient.layerUndici
+      ]),
       Layer.provide(ShuttleConfig.layerTest({ starbaseUrl: url, clusterId, tokenFile: file, ...overrides })),
       Layer.provide(NodeServices.layer)
     )

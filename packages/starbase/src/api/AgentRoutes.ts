@@ -4,8 +4,7 @@
  */
 import { gzip } from "node:zlib"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
-import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
-import type { ClusterId } from "@starform/domain/ids/Ids"
+import { InvalidInput } from "@starform/domain/errors/RequestErrors"
 import { Revision } from "@starform/domain/ids/Revision"
 import { CapacityReport } from "@starform/domain/observed/CapacityReport"
 import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
@@ -13,9 +12,11 @@ import { StatusReport } from "@starform/domain/observed/ObservedApp"
 import {
   capacityBytesMax,
   reportBytesMax,
+  rotateHeader,
   snapshotBytesMax,
   waitSecondsMax
 } from "@starform/domain/protocol/AgentApi"
+import { formatFor } from "@starform/domain/protocol/VersionSkew"
 import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,12 +26,11 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { EntityClients } from "../entities/EntityClients.ts"
-import { KnownOwners } from "../security/KnownOwners.ts"
-import * as Token from "../security/Token.ts"
 import { Vault } from "../security/Vault.ts"
+import { type AgentClaim, claimOf, standing } from "./AgentClaim.ts"
+import * as CredentialRoutes from "./CredentialRoutes.ts"
 import { render } from "./DesiredBody.ts"
 import * as PullMetrics from "../metrics/PullMetrics.ts"
 import * as UsageMetrics from "../metrics/UsageMetrics.ts"
@@ -44,32 +44,6 @@ const compressFromBytes = 2048
 const decodeRevision = Schema.decodeUnknownOption(Revision)
 const encodeDocument = Schema.encodeEffect(Schema.fromJsonString(DesiredState))
 const encodeReceipt = Schema.encodeEffect(Schema.fromJsonString(SnapshotReceipt))
-
-const bearer = /^Bearer (\S{1,256})$/
-
-interface AgentClaim {
-  readonly clusterId: ClusterId
-  readonly agentTokenHash: string
-}
-
-/** `401` unless the token is an agent's and names the cluster in the path. Nothing is proved yet. */
-const claimOf = Effect.fnUntraced(function* (
-  request: HttpServerRequest.HttpServerRequest
-): Effect.fn.Return<AgentClaim, Unauthenticated, HttpRouter.RouteContext> {
-  const params = yield* HttpRouter.params
-  const text = bearer.exec(request.headers["authorization"] ?? "")?.[1]
-  const claim = text === undefined ? Option.none() : Token.parse(Redacted.make(text))
-  if (Option.isNone(claim) || claim.value._tag !== "Agent") return yield* new Unauthenticated({})
-  const { clusterId, hash } = claim.value
-  if (clusterId !== params["cluster_id"]) return yield* new Unauthenticated({})
-  return { clusterId, agentTokenHash: hash }
-})
-
-/** INV-SEC-5: who claims a cluster that does not exist wakes no entity. The entity itself compares the token's hash. */
-const checkExists = Effect.fnUntraced(function* ({ clusterId }: AgentClaim) {
-  const owners = yield* KnownOwners
-  if (!(yield* owners.hasCluster(clusterId))) return yield* new Unauthenticated({})
-})
 
 /** Seconds of `Prefer: wait=<n>`, 0 to `waitSecondsMax`; 0 without it. */
 const waitSeconds = (prefer: string | undefined): number => {
@@ -87,18 +61,19 @@ const compress = (body: Buffer) =>
     )
   })
 
-const headersOf = (revision: Revision) => ({ etag: `"${revision}"`, "cache-control": "no-store" })
-
-const notModified = (revision: Revision) =>
-  HttpServerResponse.empty({ status: 304, headers: headersOf(revision) })
+const headersOf = (claim: AgentClaim, answer: { readonly revision: Revision; readonly rotate?: true }) => ({
+  etag: `"${answer.revision}"`,
+  "cache-control": "no-store",
+  ...standing(claim),
+  ...(answer.rotate === true ? { [rotateHeader]: "asked" } : {})
+})
 
 const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const claim = yield* claimOf(request)
-    const { clusterId, agentTokenHash } = claim
+    const { clusterId, tokenHash: agentTokenHash, agent } = claim
     const seconds = waitSeconds(request.headers["prefer"])
     const known = knownRevision(request.headers["if-none-match"])
-    yield* checkExists(claim)
     const entities = yield* EntityClients
     const vault = yield* Vault
     const answer = yield* entities
@@ -107,6 +82,7 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
         (cluster) =>
           cluster.AwaitDesired({
             agentTokenHash,
+            agent,
             known: Option.getOrNull(known),
             waitMs: Option.isNone(known) ? 0 : seconds * 1000,
             allowDelta: request.headers["accept-delta"] !== "no"
@@ -115,9 +91,9 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
       )
       .pipe(PullMetrics.parked(Option.isSome(known) && seconds > 0))
     yield* PullMetrics.answered(answer._tag)
-    if (answer._tag === "Unchanged") return notModified(answer.revision)
-    const headers = headersOf(answer.revision)
-    const document = yield* render(vault, clusterId, answer)
+    const headers = headersOf(claim, answer)
+    if (answer._tag === "Unchanged") return HttpServerResponse.empty({ status: 304, headers })
+    const document = yield* render(vault, clusterId, answer, formatFor(agent))
     const body = Buffer.from(yield* encodeDocument(document))
     const contentType = "application/json"
     const wantsGzip = (request.headers["accept-encoding"] ?? "").includes("gzip")
@@ -166,27 +142,28 @@ const status = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const entities = yield* EntityClients
     const claim = yield* claimOf(request)
-    yield* checkExists(claim)
-    const { clusterId, agentTokenHash } = claim
+    const { clusterId, tokenHash: agentTokenHash, agent } = claim
     const report = yield* reportOf(request)
-    yield* entities.cluster(clusterId, (cluster) => cluster.Report({ agentTokenHash, report: kept(report) }))
-    return HttpServerResponse.empty({ status: 204 })
+    yield* entities.cluster(clusterId, (cluster) =>
+      cluster.Report({ agentTokenHash, agent, report: kept(report) })
+    )
+    return HttpServerResponse.empty({ status: 204, headers: standing(claim) })
   })
 
-/** The cluster whose agent this is; its entity has said so. */
+/** Whose agent asks; the entity of that cluster has said that it is. */
 const identified = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
   const entities = yield* EntityClients
   const claim = yield* claimOf(request)
-  yield* checkExists(claim)
-  const { clusterId, agentTokenHash } = claim
-  yield* entities.cluster(clusterId, (cluster) => cluster.IdentifyAgent({ agentTokenHash }))
-  return clusterId
+  const { clusterId, tokenHash: agentTokenHash, agent } = claim
+  yield* entities.cluster(clusterId, (cluster) => cluster.IdentifyAgent({ agentTokenHash, agent }))
+  return claim
 })
 
 const snapshots = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const usage = yield* UsageStore
-    const clusterId = yield* identified(request)
+    const claim = yield* identified(request)
+    const { clusterId } = claim
     const batch = yield* batchOf(request)
     const receipt = yield* usage.storeSnapshots(clusterId, batch.snapshots)
     yield* UsageMetrics.received(receipt)
@@ -196,22 +173,26 @@ const snapshots = (request: HttpServerRequest.HttpServerRequest) =>
         refused: receipt.refused
       })
     }
-    return HttpServerResponse.text(yield* encodeReceipt(receipt), { contentType: "application/json" })
+    return HttpServerResponse.text(yield* encodeReceipt(receipt), {
+      headers: standing(claim),
+      contentType: "application/json"
+    })
   })
 
 const capacity = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function* () {
     const usage = yield* UsageStore
-    const clusterId = yield* identified(request)
+    const claim = yield* identified(request)
     const report = yield* capacityOf(request)
-    if (report.clusterId !== clusterId) {
+    if (report.clusterId !== claim.clusterId) {
       return yield* new InvalidInput({ field: "cluster_id", problem: "is not the cluster of the path" })
     }
     yield* usage.putCapacity(report)
-    return HttpServerResponse.empty({ status: 204 })
+    return HttpServerResponse.empty({ status: 204, headers: standing(claim) })
   })
 
 export const layerRoutes = Layer.mergeAll(
+  CredentialRoutes.layerRoutes,
   HttpRouter.add("GET", "/api/v1/clusters/:cluster_id/desired-state", (request) =>
     answerErrors("agent request", desiredState(request).pipe(PullMetrics.refused))
   ),

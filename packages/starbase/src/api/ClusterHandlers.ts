@@ -47,11 +47,11 @@ export const layerNoDeps = ClusterRpcs.toLayer(
       RegisterCluster: Effect.fnUntraced(function* ({ requestId, clusterId, name, region, agentTokenHash }) {
         const principal = yield* CurrentPrincipal
         yield* requireOperator(principal, "register a cluster")
-        if (!tokenHash.test(agentTokenHash)) {
+        if (agentTokenHash !== undefined && !tokenHash.test(agentTokenHash)) {
           return yield* new InvalidInput({ field: "agentTokenHash", problem: "must be 64 hex digits" })
         }
         const epoch = derivedId("epoch", clusterId, requestId).slice(0, 8)
-        const registration = { clusterId, name, region, agentTokenHash }
+        const registration = { clusterId, name, region, agentTokenHash: agentTokenHash ?? null }
         yield* entities
           .cluster(clusterId, (cluster) =>
             cluster.RegisterCluster({ requestId, principal, registration, epoch })
@@ -102,6 +102,24 @@ export const layerNoDeps = ClusterRpcs.toLayer(
             })
           )
         return yield* entities.cluster(clusterId, (cluster) => cluster.GetCluster())
+      }),
+
+      IssueJoinToken: Effect.fnUntraced(function* ({ requestId, clusterId, joinTokenHash }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "issue a join token")
+        return yield* desk.issueJoinToken(principal, clusterId, requestId, joinTokenHash)
+      }),
+
+      RotateAgentCredential: Effect.fnUntraced(function* ({ requestId, clusterId }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "rotate a credential")
+        return yield* desk.rotateCredential(principal, clusterId, requestId)
+      }),
+
+      RevokeAgentCredential: Effect.fnUntraced(function* ({ requestId, clusterId }) {
+        const principal = yield* CurrentPrincipal
+        yield* requireOperator(principal, "revoke a credential")
+        return yield* desk.revokeCredential(principal, clusterId, requestId)
       }),
 
       ListClusters: Effect.fnUntraced(function* () {

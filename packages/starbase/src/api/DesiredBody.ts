@@ -48,11 +48,15 @@ const open = (vault: Vault["Service"], entry: DesiredEntry) =>
     }))
   ).pipe(Effect.map((variables): DesiredApp => ({ ...entry, variables })))
 
-/** @errors VaultFailure when a workspace's key is gone */
+/**
+ * @param documentFormat one that the agent understands; there is one so far, so every format has this shape
+ * @errors VaultFailure when a workspace's key is gone
+ */
 export const render = Effect.fnUntraced(function* (
   vault: Vault["Service"],
   clusterId: ClusterId,
-  answer: Changed
+  answer: Changed,
+  documentFormat: number = format
 ) {
   const clusterConfig = { lbSizeUnits: answer.lbSizeUnits }
   const tombstones = answer.tombstones.map(({ appId, projectId, namespace, ordinal }) => ({
@@ -63,7 +67,7 @@ export const render = Effect.fnUntraced(function* (
   }))
   const hashes = answer.entries.map((entry) => [entry.appId, hashOf(entry)] as const)
   const shared = {
-    format,
+    format: documentFormat,
     clusterId,
     revision: answer.revision,
     hash: Digest.make(`sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`),

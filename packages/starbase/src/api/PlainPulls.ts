@@ -4,6 +4,7 @@
  * against their schemas and to be counted among the requests in hand would each cost more than the answer. Whatever is not
  * plainly that is left to its route, which knows every error.
  */
+import { starformVersion, versionHeader } from "@starform/domain/protocol/VersionSkew"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -17,9 +18,18 @@ const path = /^\/api\/v1\/clusters\/([0-9a-f-]{36})\/desired-state$/
 const agentsToken = /^Bearer (sfc_([0-9a-f-]{36})_[A-Za-z0-9_-]{43})$/
 const quoted = /^"([0-9a-f]{8}-[0-9]{1,15})"$/
 
+/** Of this release, or one that says nothing: whether another one is served is for the entity to say. */
+const isServed = (headers: HttpServerRequest.HttpServerRequest["headers"]): boolean => {
+  const version = headers[versionHeader]
+  return version === undefined || version === starformVersion
+}
+
 /** `wait=0` is a plain pull too; its route answers it. */
 const isPlain = ({ method, headers }: HttpServerRequest.HttpServerRequest): boolean =>
-  method === "GET" && headers["prefer"] === undefined && headers["if-none-match"] !== undefined
+  method === "GET" &&
+  headers["prefer"] === undefined &&
+  headers["if-none-match"] !== undefined &&
+  isServed(headers)
 
 /** Needs no check of what it reads: only what an entity in memory holds itself is equal to it. */
 const answer = (

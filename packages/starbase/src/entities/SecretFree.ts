@@ -3,7 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /** Fields that hold ciphertext of a tenant's value, or the hash of a credential. */
-type SecretField = "sealed" | "hash" | "agentTokenHash" | "tokenHash"
+type SecretField =
+  | "sealed"
+  | "hash"
+  | "agentTokenHash"
+  | "tokenHash"
+  | "credentialHash"
+  | "previousHash"
+  | "usedByHash"
 
 type FieldNames<A> = A extends string | number | boolean | null | undefined
   ? never

@@ -57,7 +57,7 @@ export const layerNoDeps = Layer.effect(
       const parsed = Token.parse(token)
       if (Option.isNone(parsed)) return yield* unauthenticated
       const claim = parsed.value
-      if (claim._tag === "Agent") return yield* unauthenticated
+      if (claim._tag === "Agent" || claim._tag === "Join") return yield* unauthenticated
       if (claim._tag === "Operator") {
         return claim.hash === operatorTokenHash
           ? ({ _tag: "Operator" } as const satisfies Principal)

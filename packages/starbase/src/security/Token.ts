@@ -1,5 +1,5 @@
 /** The grammar of bearer tokens and the hash that stands for them at rest. */
-import { hash as digest } from "node:crypto"
+import { hash as digest, randomBytes } from "node:crypto"
 import { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -10,6 +10,8 @@ export type TokenClaim =
   | { readonly _tag: "Operator"; readonly hash: string }
   | { readonly _tag: "Workspace"; readonly workspaceId: WorkspaceId; readonly hash: string }
   | { readonly _tag: "Agent"; readonly clusterId: ClusterId; readonly hash: string }
+  /** Opens one request, once: the exchange for an agent's credential. */
+  | { readonly _tag: "Join"; readonly clusterId: ClusterId; readonly hash: string }
 
 /** SHA-256 (hex) of the whole token text. */
 export const hash = (token: Redacted.Redacted<string>): string =>
@@ -36,8 +38,15 @@ export const parse = (token: Redacted.Redacted<string>): Option.Option<TokenClai
       hash: tokenHash
     }))
   }
+  if (text.startsWith("sfj_")) {
+    return Option.map(decodeClusterId(owner), (clusterId) => ({ _tag: "Join", clusterId, hash: tokenHash }))
+  }
   if (text.startsWith("sfc_")) {
     return Option.map(decodeClusterId(owner), (clusterId) => ({ _tag: "Agent", clusterId, hash: tokenHash }))
   }
   return Option.none()
 }
+
+/** 256 random bits. */
+export const newJoinToken = (clusterId: ClusterId): Redacted.Redacted<string> =>
+  Redacted.make(`sfj_${clusterId}_${randomBytes(32).toString("base64url")}`)

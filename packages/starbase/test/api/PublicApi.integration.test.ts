@@ -136,6 +136,34 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
     })
   )
 
+  it.effect("issues join tokens, rotates and revokes an agent's credential, for operators only", () =>
+    Effect.gen(function* () {
+      const client = yield* operator
+      const customer = ClusterId.make("0198c0de-0000-7000-8000-0000000000c2")
+      const about = { requestId: requestId(), clusterId: customer }
+      yield* client.RegisterCluster({ ...about, name: Slug.make("customer"), region: "there" })
+      const token = { ...about, requestId: requestId(), joinTokenHash: "ab".repeat(32) }
+      const issued = yield* client.IssueJoinToken(token)
+      assert.deepInclude(issued.credential, { state: "none", rotationAsked: false })
+      assert.deepStrictEqual((yield* client.IssueJoinToken(token)).credential, issued.credential)
+      const early = yield* Effect.flip(client.RotateAgentCredential({ ...about, requestId: requestId() }))
+      assert.strictEqual(early._tag, "InvalidInput")
+      const revoked = yield* client.RevokeAgentCredential({ ...about, requestId: requestId() })
+      assert.isNull(revoked.credential?.joinTokenUntilMs ?? null)
+      const nowhere = { ...about, clusterId: ClusterId.make("0198c0de-0000-7000-8000-0000000000ff") }
+      yield* missing(client.IssueJoinToken({ ...token, ...nowhere, requestId: requestId() }))
+      yield* missing(client.RevokeAgentCredential({ ...nowhere, requestId: requestId() }))
+      const other = yield* owner
+      for (const refused of [
+        Effect.flip(other.IssueJoinToken(token)),
+        Effect.flip(other.RotateAgentCredential(about)),
+        Effect.flip(other.RevokeAgentCredential(about))
+      ]) {
+        assert.strictEqual((yield* refused)._tag, "Forbidden")
+      }
+    })
+  )
+
   it.effect("renews and confirms the epoch of a cluster, for operators only", () =>
     Effect.gen(function* () {
       const client = yield* operator

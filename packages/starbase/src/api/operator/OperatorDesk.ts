@@ -25,6 +25,7 @@ import { Journal } from "../../journal/Journal.ts"
 import { Outbox } from "../../journal/Outbox.ts"
 import { ShardRegister } from "../../runners/ShardRegister.ts"
 import { DeployRuns } from "../../workflows/DeployRuns.ts"
+import * as CredentialDesk from "./CredentialDesk.ts"
 import { EntityWindow } from "./EntityWindow.ts"
 import { OperatorAudit } from "./OperatorAudit.ts"
 import { RunnerList } from "./RunnerList.ts"
@@ -36,6 +37,8 @@ type LookError = NotFound | InvalidInput | Unavailable | InternalFault
 
 type Look<A> = Effect.Effect<A, LookError>
 
+type Credentials = ReturnType<typeof CredentialDesk.make>
+
 /** What a problem says of stored or thrown things stays in the log: it may quote them. */
 const problemShown = (problem: string | null): string | null =>
   problem === null ? null : problem.replace(/^(unreadable effect|defect): .*$/s, "$1; see the log")
@@ -43,6 +46,11 @@ const problemShown = (problem: string | null): string | null =>
 export class OperatorDesk extends Context.Service<
   OperatorDesk,
   {
+    /** A cluster, and what can be done about the credential of its agent. */
+    readonly cluster: Credentials["cluster"]
+    readonly issueJoinToken: Credentials["issueJoinToken"]
+    readonly rotateCredential: Credentials["rotateCredential"]
+    readonly revokeCredential: Credentials["revokeCredential"]
     readonly state: (
       by: Principal,
       type: EntityType,
@@ -123,6 +131,7 @@ export const layerNoDeps = Layer.effect(
     })
 
     return OperatorDesk.of({
+      ...CredentialDesk.make(audit, entities),
       state: (by, type, id, moment) =>
         audit.record(by, "inspect", `${type} ${id}`, reading(EntityModels.inspect(type, id, moment))),
       journal: (by, type, id, after, limit) =>

@@ -1,24 +1,22 @@
 /** The operators' desk over HTTP, under `/operator/…`. README beside this file has the routes and the theory. */
-import { InvalidInput, NotFound, Unauthenticated } from "@starform/domain/errors/RequestErrors"
+import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
 import { AppId } from "@starform/domain/ids/AppId"
 import { DeployId, RequestId } from "@starform/domain/ids/Ids"
-import type { Principal } from "@starform/domain/model/Principal"
 import { type EntityType, journalPageMax, sequenceMax } from "@starform/domain/protocol/ClusterRpcs"
 import { operatorPageMax } from "@starform/domain/protocol/OperatorRpcs"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Authenticator } from "../../security/Authenticator.ts"
-import * as BearerToken from "../BearerToken.ts"
 import { answerErrors } from "../ErrorAnswer.ts"
-import { isStorable } from "../StorableText.ts"
+import * as ClusterRoutes from "./ClusterRoutes.ts"
 import { momentOf, timeOf } from "./Moments.ts"
 import { OperatorDesk } from "./OperatorDesk.ts"
+import { json, operator } from "./OperatorRequest.ts"
 
 /** Entries of a page when nobody says how many. */
 const pageDefault = 100
@@ -53,25 +51,6 @@ const time = Effect.gen(function* () {
   const problem = "must be milliseconds since the epoch, or ISO 8601 with a zone"
   return yield* new InvalidInput({ field: "at", problem })
 })
-
-/**
- * INV-OPR-1: whoever is known but no operator is answered as if there were nothing here.
- *
- * @param kind and name of what is asked for, as its absence is told
- */
-const operator = Effect.fnUntraced(function* (kind: string, name: string) {
-  const authenticator = yield* Authenticator
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const token = BearerToken.fromHeaders(request.headers)
-  if (Option.isNone(token)) return yield* new Unauthenticated({})
-  const principal: Principal = yield* authenticator.authenticate(token.value)
-  // What cannot be stored was never there.
-  if (principal._tag !== "Operator" || !isStorable(name)) return yield* new NotFound({ kind, name })
-  return principal
-})
-
-const json = (body: unknown) =>
-  HttpServerResponse.jsonUnsafe(body, { headers: { "cache-control": "no-store" } })
 
 /** A page with the `before` of the next one, or `null` when this is the last. */
 const paged = (name: string, entries: ReadonlyArray<{ readonly id: number }>, limit: number) =>
@@ -234,6 +213,10 @@ const routesOf = (desk: OperatorDesk["Service"]) => {
     route("POST", "/deploys/:deploy/cancel", cancel),
     route("GET", "/outbox", outbox),
     route("GET", "/apps/:project/:environment/:service/why", why),
+    route("GET", "/clusters/:cluster", ClusterRoutes.cluster),
+    route("POST", "/clusters/:cluster/join-token", ClusterRoutes.joinToken),
+    route("POST", "/clusters/:cluster/credential/rotate", ClusterRoutes.rotate),
+    route("POST", "/clusters/:cluster/credential/revoke", ClusterRoutes.revoke),
     route("GET", "/audit", audit)
   )
 }

@@ -1,8 +1,15 @@
 /** The Cluster entity at work: pure decisions over the journal, and pulls answered from memory. */
-import { NotFound, Unauthenticated } from "@starform/domain/errors/RequestErrors"
+import { AgentNotServed, NotFound, Unauthenticated } from "@starform/domain/errors/RequestErrors"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import type { Revision } from "@starform/domain/ids/Revision"
 import type { Cluster as ClusterModel } from "@starform/domain/protocol/ClusterRpcs"
+import {
+  type AgentRelease,
+  isServed,
+  servedText,
+  standingOf,
+  unsaid
+} from "@starform/domain/protocol/VersionSkew"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,6 +21,7 @@ import type { Decision } from "../../journal/JournaledEntity.ts"
 import { measured } from "../../metrics/StarbaseMetrics.ts"
 import * as EntityBehavior from "../EntityBehavior.ts"
 import { ResidentClusters } from "../ResidentClusters.ts"
+import * as Credential from "./AgentCredential.ts"
 import * as Decisions from "./ClusterDecisions.ts"
 import { ClusterEntity } from "./ClusterEntity.ts"
 import { model } from "./ClusterModel.ts"
@@ -21,12 +29,17 @@ import { type ClusterEvent, type ClusterState, revisionOf } from "./ClusterState
 import { answer, isNewer, isUnheardOf } from "./DesiredAnswer.ts"
 
 interface Cluster extends EntityBehavior.Incarnation<ClusterState, ClusterEvent> {
-  /** Memory only: who asked last, and what it holds (design §4: not journaled). */
-  agent: { readonly revision: Revision | null; readonly seenAtMs: number } | undefined
+  /** Memory only: who asked last, what it is and what it holds (design §4: not journaled). */
+  agent:
+    | { readonly release: AgentRelease; readonly revision: Revision | null; readonly seenAtMs: number }
+    | undefined
 }
 
-const isPermitted = (state: ClusterState, agentTokenHash: string) =>
-  state.registration !== null && state.registration.agentTokenHash === agentTokenHash
+/** What every request of the agent says of it. */
+interface Request {
+  readonly agentTokenHash: string
+  readonly agent?: AgentRelease
+}
 
 const open = Effect.gen(function* () {
   const residents = yield* ResidentClusters
@@ -35,10 +48,13 @@ const open = Effect.gen(function* () {
   yield* residents.enter(cluster.id, {
     isUpToDate: (agentTokenHash, known) => {
       const state = cluster.journaled.peek()
-      if (state === undefined || !isPermitted(state, agentTokenHash)) return false
+      // What an offered credential or a rotation changes is for the entity itself to do.
+      const isPresent = state?.registration?.agentTokenHash === agentTokenHash
+      if (state === undefined || !isPresent || state.credential.rotationAsked) return false
       const revision = revisionOf(state)
       if (known !== revision) return false
-      cluster.agent = { revision, seenAtMs: clock.currentTimeMillisUnsafe() }
+      const release = cluster.agent?.release ?? unsaid
+      cluster.agent = { release, revision, seenAtMs: clock.currentTimeMillisUnsafe() }
       return true
     }
   })
@@ -48,20 +64,46 @@ const open = Effect.gen(function* () {
 const decide = <Payload, E>(
   decision: (
     state: ClusterState,
-    payload: Payload & EntityBehavior.Command
+    payload: Payload & EntityBehavior.Command,
+    nowMs: number
   ) => Result.Result<Decision<ClusterState, ClusterEvent, void>, E>
 ) => EntityBehavior.decide<ClusterState, ClusterEvent, Payload, void, E>("Cluster", Schema.Void, decision)
 
-/** INV-CLU-6. Fails for a cluster that nobody registered in the same way: its existence is nobody's business. */
-const checkAgent = (state: ClusterState, agentTokenHash: string) =>
-  isPermitted(state, agentTokenHash) ? Effect.succeed(state) : Effect.fail(new Unauthenticated({}))
-
-const sawAgent = (cluster: Cluster, revision: Revision | null) =>
-  Effect.map(Clock.currentTimeMillis, (seenAtMs) => {
-    cluster.agent = { revision, seenAtMs }
-  })
-
 const agentOf = ({ id }: Cluster) => ({ _tag: "Agent" as const, clusterId: ClusterId.make(id) })
+
+const checkServed = (release: AgentRelease) =>
+  isServed(standingOf(release))
+    ? Effect.void
+    : Effect.fail(new AgentNotServed({ version: release.version, served: servedText() }))
+
+/** The first use of an offered credential. What cannot be written now is written at its next use; both are taken until then. */
+const takeIntoUse = (cluster: Cluster, agentTokenHash: string) =>
+  cluster.journaled
+    .observe({
+      origin: "credential",
+      principal: agentOf(cluster),
+      decide: (state, nowMs) => Result.succeed(Credential.use(state, agentTokenHash, nowMs))
+    })
+    .pipe(
+      Effect.catch((error) =>
+        Effect.logWarning(`Cluster ${cluster.id}: a rotation of its agent's credential waits`, error)
+      )
+    )
+
+/**
+ * INV-CLU-6. Fails for a cluster that nobody registered in the same way: its existence is nobody's business. Who is known is
+ * noted, also where its release is not served: operators see it.
+ */
+const checkAgent = Effect.fnUntraced(function* (cluster: Cluster, request: Request, held: Revision | null) {
+  const state = yield* cluster.journaled.state
+  const nowMs = yield* Clock.currentTimeMillis
+  const { agentTokenHash, agent: release = unsaid } = request
+  if (!Credential.isPermitted(state, agentTokenHash, nowMs)) return yield* new Unauthenticated({})
+  cluster.agent = { release, revision: held, seenAtMs: nowMs }
+  yield* checkServed(release)
+  if (state.registration?.agentTokenHash !== agentTokenHash) yield* takeIntoUse(cluster, agentTokenHash)
+  return yield* cluster.journaled.state
+})
 
 /** INV-CLU-7, INV-CLU-8. The journal may know what this memory does not; what neither knows is another history's. */
 const settleHistory = Effect.fnUntraced(function* (
@@ -75,7 +117,8 @@ const settleHistory = Effect.fnUntraced(function* (
   yield* cluster.journaled.observe({
     origin: "restored",
     principal: agentOf(cluster),
-    decide: (state) => Result.succeed(Decisions.renewForAgent(state, { agentTokenHash, known, epoch }))
+    decide: (state, nowMs) =>
+      Result.succeed(Decisions.renewForAgent(state, { agentTokenHash, known, epoch }, nowMs))
   })
   yield* Effect.logWarning(
     `Cluster ${cluster.id}: its agent holds ${known}, which was never given here; see docs/runbooks/restored-database.md`
@@ -84,30 +127,29 @@ const settleHistory = Effect.fnUntraced(function* (
 
 const awaitDesired = Effect.fnUntraced(function* (
   cluster: Cluster,
-  pull: {
-    readonly agentTokenHash: string
+  pull: Request & {
     readonly known: Revision | null
     readonly waitMs: number
     readonly allowDelta: boolean
   }
 ) {
-  const first = yield* Effect.flatMap(cluster.journaled.state, (state) =>
-    checkAgent(state, pull.agentTokenHash)
-  )
-  yield* sawAgent(cluster, pull.known)
+  const first = yield* checkAgent(cluster, pull, pull.known)
   if (pull.known !== null && isUnheardOf(first, pull.known)) {
     yield* settleHistory(cluster, pull.agentTokenHash, pull.known)
   }
   const state = yield* cluster.journaled.awaitState(
-    (now) => isNewer(now, pull.known) || !isPermitted(now, pull.agentTokenHash),
+    (now) =>
+      isNewer(now, pull.known) ||
+      !Credential.mayStay(now, pull.agentTokenHash) ||
+      (now.credential.rotationAsked && !first.credential.rotationAsked),
     Duration.millis(pull.waitMs)
   )
-  yield* checkAgent(state, pull.agentTokenHash)
+  if (!Credential.mayStay(state, pull.agentTokenHash)) return yield* new Unauthenticated({})
   return answer(state, pull.known, pull.allowDelta)
 })
 
 /** `null` for one that nobody registered. */
-const publicCluster = ({ id, agent }: Cluster, state: ClusterState): ClusterModel | null =>
+const publicCluster = ({ id, agent }: Cluster, state: ClusterState, nowMs: number): ClusterModel | null =>
   state.registration === null
     ? null
     : {
@@ -119,7 +161,9 @@ const publicCluster = ({ id, agent }: Cluster, state: ClusterState): ClusterMode
         apps: Object.keys(state.entries).length,
         tombstones: Object.keys(state.tombstones).length,
         agentRevision: agent?.revision ?? null,
-        agentSeenAtMs: agent?.seenAtMs ?? null
+        agentSeenAtMs: agent?.seenAtMs ?? null,
+        agent: agent === undefined ? null : { ...agent.release, standing: standingOf(agent.release) },
+        credential: Credential.publicCredential(state, nowMs)
       }
 
 const handlers = EntityBehavior.handlersOf(ClusterEntity)<Cluster>()({
@@ -141,10 +185,45 @@ const handlers = EntityBehavior.handlersOf(ClusterEntity)<Cluster>()({
       })
       .pipe(measured("Cluster", "RenewEpoch")),
 
-  Report: (cluster, { payload: { agentTokenHash, report } }) =>
-    cluster.journaled.state.pipe(
-      Effect.flatMap((state) => checkAgent(state, agentTokenHash)),
-      Effect.andThen(sawAgent(cluster, report.revision)),
+  IssueJoinToken: decide(Credential.issueJoinToken),
+  RotateAgentCredential: decide(Credential.askRotation),
+  RevokeAgentCredential: decide(Credential.revoke),
+
+  // Who is no agent yet learns of nothing but a token that it has: 401 comes before all else.
+  Join: (cluster, { payload: { joinTokenHash, credentialHash, agent = unsaid } }) => {
+    const request = { joinTokenHash, credentialHash }
+    return cluster.journaled.state.pipe(
+      Effect.flatMap((state) =>
+        Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+          Effect.fromResult(Credential.join(state, request, nowMs))
+        )
+      ),
+      Effect.andThen(checkServed(agent)),
+      Effect.andThen(
+        cluster.journaled.observe({
+          origin: "join",
+          principal: agentOf(cluster),
+          decide: (state, nowMs) => Credential.join(state, request, nowMs)
+        })
+      ),
+      measured("Cluster", "Join")
+    )
+  },
+
+  OfferCredential: (cluster, { payload }) =>
+    checkAgent(cluster, payload, cluster.agent?.revision ?? null).pipe(
+      Effect.andThen(
+        cluster.journaled.observe({
+          origin: "credential",
+          principal: agentOf(cluster),
+          decide: (state, nowMs) => Credential.offer(state, payload, nowMs)
+        })
+      ),
+      measured("Cluster", "OfferCredential")
+    ),
+
+  Report: (cluster, { payload: { report, ...request } }) =>
+    checkAgent(cluster, request, report.revision).pipe(
       Effect.andThen(
         cluster.journaled.observe({
           origin: "report",
@@ -158,17 +237,14 @@ const handlers = EntityBehavior.handlersOf(ClusterEntity)<Cluster>()({
   // Thousands of agents may wait; none may hold up a write. Each sees whole states only.
   AwaitDesired: (cluster, { payload }) => awaitDesired(cluster, payload).pipe(Rpc.fork),
 
-  IdentifyAgent: ({ journaled }, { payload: { agentTokenHash } }) =>
-    journaled.state.pipe(
-      Effect.flatMap((state) => checkAgent(state, agentTokenHash)),
-      Effect.asVoid,
-      Rpc.fork
-    ),
+  IdentifyAgent: (cluster, { payload }) =>
+    checkAgent(cluster, payload, cluster.agent?.revision ?? null).pipe(Effect.asVoid, Rpc.fork),
 
   GetCluster: (cluster) =>
     cluster.journaled.state.pipe(
-      Effect.flatMap((state) => {
-        const shown = publicCluster(cluster, state)
+      Effect.zip(Clock.currentTimeMillis),
+      Effect.flatMap(([state, nowMs]) => {
+        const shown = publicCluster(cluster, state, nowMs)
         return shown === null
           ? Effect.fail(new NotFound({ kind: "cluster", name: cluster.id }))
           : Effect.succeed(shown)

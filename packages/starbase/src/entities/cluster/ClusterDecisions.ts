@@ -15,13 +15,17 @@ import {
   isMassPruneConfirmed,
   type Registration
 } from "./ClusterState.ts"
+import { isPermitted } from "./AgentCredential.ts"
 import { isUnheardOf } from "./DesiredAnswer.ts"
 
 type Outcome<Reply, Rejection> = Result.Result<Decision<ClusterState, ClusterEvent, Reply>, Rejection>
 
 const nothing = { events: [], reply: () => undefined } as const
 
-/** Idempotent for the same registration. `epoch` is random and used only the first time. */
+/**
+ * Idempotent for the same registration; one without a hash leaves the agent's credential as it is. `epoch` is random and used
+ * only the first time.
+ */
 export const register = (
   state: ClusterState,
   command: { readonly registration: Registration; readonly epoch: string }
@@ -39,7 +43,7 @@ export const register = (
   }
   const { agentTokenHash } = command.registration
   return Result.succeed(
-    known.agentTokenHash === agentTokenHash
+    agentTokenHash === null || known.agentTokenHash === agentTokenHash
       ? nothing
       : { events: [{ _tag: "AgentCredentialChanged", agentTokenHash }], reply: () => undefined }
   )
@@ -158,11 +162,10 @@ export const renewEpoch = (
  */
 export const renewForAgent = (
   state: ClusterState,
-  pull: { readonly agentTokenHash: string; readonly known: Revision | null; readonly epoch: string }
+  pull: { readonly agentTokenHash: string; readonly known: Revision | null; readonly epoch: string },
+  nowMs: number
 ): Decision<ClusterState, ClusterEvent, void> =>
-  state.registration?.agentTokenHash === pull.agentTokenHash &&
-  state.epochConfirmed &&
-  isUnheardOf(state, pull.known)
+  isPermitted(state, pull.agentTokenHash, nowMs) && state.epochConfirmed && isUnheardOf(state, pull.known)
     ? renewed(state, pull.epoch)
     : nothing
 

@@ -7,12 +7,14 @@ import { NamespaceName, Slug } from "@starform/domain/ids/Slug"
 import { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
+import { credentialEvents, CredentialState, evolveCredential, noCredential } from "./AgentCredential.ts"
 
 export const Registration = Schema.Struct({
   clusterId: ClusterId,
   name: Slug,
   region: Schema.String,
-  agentTokenHash: TokenHash
+  /** `null` while no agent has joined. */
+  agentTokenHash: Schema.NullOr(TokenHash)
 })
 export type Registration = typeof Registration.Type
 
@@ -31,6 +33,7 @@ const Observed = Schema.toType(ObservedApp)
 
 export const ClusterState = Schema.Struct({
   registration: Schema.NullOr(Registration),
+  credential: CredentialState,
   epoch: Schema.String,
   /** Whether the agent may prune under this epoch; the first one of a cluster is confirmed (INV-CLU-8). */
   epochConfirmed: Schema.Boolean,
@@ -61,12 +64,14 @@ export const ClusterEvent = Schema.TaggedUnion({
   EpochRenewed: { epoch: Schema.String },
   EpochConfirmed: { n: Schema.Int },
   /** A removal of an app that is not here: later writes below it are late all the same. */
-  FenceRaised: { appId: AppId, ordinal: Schema.Int }
+  FenceRaised: { appId: AppId, ordinal: Schema.Int },
+  ...credentialEvents
 })
 export type ClusterEvent = typeof ClusterEvent.Type
 
 export const initial = (): ClusterState => ({
   registration: null,
+  credential: noCredential,
   epoch: "00000000",
   epochConfirmed: true,
   pastEpochs: [],
@@ -101,7 +106,11 @@ export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState =
     case "AgentCredentialChanged":
       return state.registration === null
         ? state
-        : { ...state, registration: { ...state.registration, agentTokenHash: event.agentTokenHash } }
+        : {
+            ...state,
+            registration: { ...state.registration, agentTokenHash: event.agentTokenHash },
+            credential: noCredential
+          }
     case "EntryPut": {
       const { appId, ordinal } = event.entry
       return {
@@ -149,5 +158,13 @@ export const evolve = (state: ClusterState, event: ClusterEvent): ClusterState =
       return { ...state, n: event.n, epochConfirmed: true }
     case "FenceRaised":
       return { ...state, fences: { ...state.fences, [event.appId]: event.ordinal } }
+    default: {
+      const { agentTokenHash, credential } = evolveCredential(state, event)
+      return {
+        ...state,
+        credential,
+        registration: state.registration === null ? null : { ...state.registration, agentTokenHash }
+      }
+    }
   }
 }

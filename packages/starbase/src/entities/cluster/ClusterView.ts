@@ -3,6 +3,7 @@ import { EnvironmentVariable } from "@starform/domain/model/AppSettings"
 import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
 import { view } from "../SecretFree.ts"
+import { CredentialState } from "./AgentCredential.ts"
 import { ClusterEvent, ClusterState, NumberedEntry, Registration } from "./ClusterState.ts"
 
 const { value: _, ...variable } = EnvironmentVariable.fields
@@ -10,12 +11,34 @@ const entry = Schema.Struct({ ...DesiredEntry.fields, variables: Schema.Array(Sc
 const { agentTokenHash: __, ...registered } = Registration.fields
 const registration = Schema.Struct(registered)
 
-const { ClusterRegistered, AgentCredentialChanged, EntryPut, ...harmless } = ClusterEvent.cases
+const credential = Schema.Struct({
+  sinceMs: CredentialState.fields.sinceMs,
+  rotationAsked: CredentialState.fields.rotationAsked,
+  offered: Schema.NullOr(Schema.Struct({ untilMs: Schema.Int })),
+  join: Schema.NullOr(Schema.Struct({ untilMs: Schema.Int }))
+})
+
+const {
+  ClusterRegistered,
+  AgentCredentialChanged,
+  AgentCredentialOffered,
+  AgentCredentialRotated,
+  AgentJoined,
+  JoinTokenIssued,
+  EntryPut,
+  ...harmless
+} = ClusterEvent.cases
+
+const { agentTokenHash: ___, ...offered } = AgentCredentialOffered.fields
+const { agentTokenHash: ____, ...rotated } = AgentCredentialRotated.fields
+const { agentTokenHash: _____, ...joined } = AgentJoined.fields
+const { tokenHash: ______, ...issued } = JoinTokenIssued.fields
 
 export const state = view(
   Schema.Struct({
     ...ClusterState.fields,
     registration: Schema.NullOr(registration),
+    credential,
     entries: Schema.Record(Schema.String, Schema.Struct({ ...NumberedEntry.fields, entry }))
   })
 )
@@ -25,6 +48,10 @@ export const event = view(
     ...Object.values(harmless),
     Schema.Struct({ ...ClusterRegistered.fields, registration }),
     Schema.Struct({ _tag: AgentCredentialChanged.fields._tag }),
+    Schema.Struct(offered),
+    Schema.Struct(rotated),
+    Schema.Struct(joined),
+    Schema.Struct(issued),
     Schema.Struct({ ...EntryPut.fields, entry })
   ])
 )

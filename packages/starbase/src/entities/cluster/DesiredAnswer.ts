@@ -4,7 +4,11 @@ import * as Schema from "effect/Schema"
 import { DesiredEntry } from "../../desired/DesiredEntry.ts"
 import { type ClusterState, isMassPruneConfirmed, NumberedTombstone, revisionOf } from "./ClusterState.ts"
 
+/** An operator asks the agent to rotate its credential. Said by owners that know of it, and only when it is so. */
+const rotate = { rotate: Schema.optionalKey(Schema.Literal(true)) }
+
 const shared = {
+  ...rotate,
   revision: Revision.Revision,
   lbSizeUnits: Schema.Int,
   /** All entries at `revision`, for the hash of the document. */
@@ -15,7 +19,7 @@ const shared = {
 }
 
 export const DesiredAnswer = Schema.TaggedUnion({
-  Unchanged: { revision: Revision.Revision },
+  Unchanged: { ...rotate, revision: Revision.Revision },
   Full: shared,
   /** `changed` are the ids of the entries that differ from `base`. */
   Delta: { ...shared, base: Revision.Revision, changed: Schema.Array(Schema.String) }
@@ -42,9 +46,11 @@ export const answer = (
   allowDelta: boolean
 ): DesiredAnswer => {
   const revision = revisionOf(state)
-  if (!isNewer(state, known)) return { _tag: "Unchanged", revision }
+  const asked = state.credential.rotationAsked ? { rotate: true as const } : {}
+  if (!isNewer(state, known)) return { _tag: "Unchanged", ...asked, revision }
   const numbered = Object.values(state.entries)
   const whole = {
+    ...asked,
     revision,
     lbSizeUnits: state.lbSizeUnits,
     entries: byAppId(numbered.map(({ entry }) => entry)),

@@ -81,6 +81,10 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("O
         ["GET", "outbox?limit=0"],
         ["GET", `apps/${id}/why`],
         ["GET", `entities/tenant/${workspaceId}?at=yesterday`],
+        ["GET", `clusters/${clusterId}`],
+        ["POST", `clusters/${clusterId}/join-token`],
+        ["POST", "clusters/nonsense/credential/rotate"],
+        ["POST", `clusters/${clusterId}/credential/revoke`],
         ["GET", "audit?before=x"]
       ] as const
       for (const [method, path] of paths) {

@@ -88,6 +88,26 @@ const messages: ReadonlyArray<Message<Client>> = [
     prepare: renewed,
     send: (cluster, id) => cluster.ConfirmEpoch({ ...request(id), epoch: renewal }),
     sendOther: (cluster, id) => cluster.ConfirmEpoch({ ...request(id), epoch })
+  },
+  {
+    name: "IssueJoinToken",
+    prepare: registered,
+    send: (cluster, id) => cluster.IssueJoinToken({ ...request(id), joinTokenHash: "c".repeat(64) }),
+    sendOther: (cluster, id) => cluster.IssueJoinToken({ ...request(id), joinTokenHash: "d".repeat(64) })
+  },
+  {
+    name: "RotateAgentCredential",
+    prepare: registered,
+    send: (cluster, id) => cluster.RotateAgentCredential(request(id)),
+    sendOther: (cluster, id) =>
+      cluster.RotateAgentCredential({ ...request(id), principal: { _tag: "System", part: "test" } })
+  },
+  {
+    name: "RevokeAgentCredential",
+    prepare: registered,
+    send: (cluster, id) => cluster.RevokeAgentCredential(request(id)),
+    sendOther: (cluster, id) =>
+      cluster.RevokeAgentCredential({ ...request(id), principal: { _tag: "System", part: "test" } })
   }
 ]
 

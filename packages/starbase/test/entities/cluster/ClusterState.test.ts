@@ -94,11 +94,15 @@ const decide = (state: Cluster.ClusterState, step: Step): Outcome => {
       return Decisions.confirmEpoch(state, { epoch: state.epoch })
     case "pull":
       return Result.succeed(
-        Decisions.renewForAgent(state, {
-          agentTokenHash: state.registration?.agentTokenHash ?? "",
-          known: knownIn(state, step),
-          epoch: step.epoch
-        })
+        Decisions.renewForAgent(
+          state,
+          {
+            agentTokenHash: state.registration?.agentTokenHash ?? "",
+            known: knownIn(state, step),
+            epoch: step.epoch
+          },
+          0
+        )
       )
     case "register":
       return Decisions.register(state, {

@@ -3,6 +3,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { autoscaleCommand } from "./commands/AutoscaleCommand.ts"
 import { deploysCommand } from "./commands/DeploysCommand.ts"
 import { envCommand } from "./commands/EnvCommand.ts"
 import { environmentsCommand } from "./commands/EnvironmentsCommand.ts"
@@ -12,6 +13,7 @@ import { releasesCommand } from "./commands/ReleasesCommand.ts"
 import { restartCommand } from "./commands/RestartCommand.ts"
 import { rollbackCommand } from "./commands/RollbackCommand.ts"
 import { scaleCommand } from "./commands/ScaleCommand.ts"
+import { scheduleCommand } from "./commands/ScheduleCommand.ts"
 import { servicesCommand } from "./commands/ServicesCommand.ts"
 import { statusCommand } from "./commands/StatusCommand.ts"
 import { whyCommand } from "./commands/WhyCommand.ts"
@@ -31,6 +33,8 @@ const command = root.pipe(
     rollbackCommand,
     restartCommand,
     scaleCommand,
+    autoscaleCommand,
+    scheduleCommand,
     envCommand,
     projectsCommand,
     environmentsCommand,

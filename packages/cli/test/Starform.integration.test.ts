@@ -118,7 +118,20 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["rollback"],
           ["env", "list"]
         )
-        yield* reviewed("new-app-scale", ["scale", "worker=2"], ["scale"])
+        yield* reviewed(
+          "new-app-scale",
+          ["scale", "worker=2"],
+          ["scale"],
+          ["autoscale"],
+          ["autoscale", "worker=2..10", "--memory", "80"],
+          ["autoscale"],
+          ["autoscale", "--json"],
+          ["scale", "worker=3"],
+          ["autoscale", "worker=5..2"],
+          ["autoscale", "worker=many"],
+          ["autoscale", "worker=off"],
+          ["schedule", "@daily"]
+        )
       }),
     patience
   )
@@ -133,6 +146,17 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["environments", "create", "blog/staging"],
           ["services", "create", "blog/site"],
           ["services", "create", "blog/jobs", "--type", "worker"]
+        )
+        yield* reviewed(
+          "schedule",
+          ["services", "create", "blog/digest", "--type", "cron"],
+          ["schedule", "-a", "blog/digest"],
+          ["schedule", "-a", "blog/digest", "30 3 * * 1-5", "--time-zone", "Europe/Berlin"],
+          ["schedule", "-a", "blog/digest"],
+          ["schedule", "-a", "blog/digest", "--json"],
+          ["schedule", "-a", "blog/digest", "30 3 * *"],
+          ["schedule", "-a", "blog/digest", "@hourly", "--time-zone", "Mars/Olympus"],
+          ["autoscale", "-a", "blog/digest", "cron=1..2"]
         )
         yield* reviewedReads(
           "tree-lists",
@@ -214,6 +238,8 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("s
           ["scale", "-a", "api", "web=3"],
           ["scale", "-a", "api", "db=1"],
           ["scale", "-a", "api", "web"],
+          ["autoscale", "-a", "api", "web=2..4", "--cpu", "60"],
+          ["autoscale", "-a", "api", "web=off"],
           ["status", "-a", "api"]
         )
         const byDigest = yield* owner("rollback", "-a", "api", "--to", "sha256:0000003")

@@ -83,6 +83,39 @@ const shown = (fields: Partial<AppStatus>): string =>
     }
   }).join("\n")
 
+describe("statusLines of what runs on a schedule", () => {
+  const live = releaseOf(2)
+  const scheduled: Partial<AppStatus> = {
+    live: { ...live, processes: [processOf("cron")] },
+    deploy: deployOf(live, {}),
+    urls: [],
+    hostnames: [],
+    scale: [{ process: ProcessName.make("cron"), replicas: 1 }],
+    schedule: { expression: "30 3 * * 1-5", timeZone: "Europe/Berlin", concurrency: "forbid" },
+    observed: observedAs("available", 0, {
+      processes: [
+        { name: ProcessName.make("cron"), desiredReplicas: 1, readyReplicas: 1, updatedReplicas: 1 }
+      ],
+      reason: { code: "RunFailed", message: "the run of 2026-01-01T02:00:00Z exited with status 3" }
+    })
+  }
+
+  it("says when it runs, how many runs there are, and how the last one failed, and is live", () => {
+    const text = shown(scheduled)
+    assert.include(text, "is live")
+    assert.include(text, "30 3 * * 1-5 (Europe/Berlin, skipped while one runs)")
+    assert.match(text, /RUNNING\n.*cron\s+1$/m)
+    assert.include(text, "exited with status 3")
+  })
+
+  it("says that it runs no copies when it is suspended", () => {
+    assert.include(
+      shown({ ...scheduled, scale: [{ process: ProcessName.make("cron"), replicas: 0 }] }),
+      "runs no copies"
+    )
+  })
+})
+
 describe("StatusText", () => {
   it("says that the first release is being built, and shows no URL that nobody answers", () => {
     const text = shown({ deploy: deployOf(releaseOf(1), { phase: "building", releaseId: null }) })

@@ -7,9 +7,9 @@ const folder = new URL("fixtures/", import.meta.url)
 
 export const names: ReadonlyArray<string> = readdirSync(folder)
 
-export const read = (name: string): unknown => {
-  const file = new URL(`${name}/v1.json`, folder)
-  assert.isTrue(existsSync(file), `no fixture test/fixtures/${name}/v1.json`)
+export const read = (name: string, version = "v1"): unknown => {
+  const file = new URL(`${name}/${version}.json`, folder)
+  assert.isTrue(existsSync(file), `no fixture test/fixtures/${name}/${version}.json`)
   return JSON.parse(readFileSync(file, "utf8"))
 }
 

@@ -1,6 +1,7 @@
 /** What `starform status` explains: what is live, how it does, what happens now, and what to do next. Pure. */
 import type { Deploy } from "@starform/domain/model/Deploy"
 import { isTerminal } from "@starform/domain/model/Deploy"
+import type { Schedule } from "@starform/domain/model/Schedule"
 import type { Release } from "@starform/domain/model/Release"
 import type { AppStatus } from "@starform/domain/protocol/AppRpcs"
 import { doing, failureLines, kindBeingText, kindText, phaseText, releaseText } from "./DeployText.ts"
@@ -37,9 +38,11 @@ const copiesOf = (scale: AppStatus["scale"], process: string): number =>
 type Health = "none" | "live" | "degraded" | "starting" | "down" | "idle"
 
 /** Whether anything serves, from what the cluster's agent saw of the live release. */
-const healthOf = ({ observed, live, scale }: AppStatus): Health => {
+const healthOf = ({ observed, live, scale, schedule }: AppStatus): Health => {
   if (live === null) return "none"
   if (live.processes.every(({ name }) => copiesOf(scale, name) === 0)) return "idle"
+  if (schedule !== undefined)
+    return observed?.isOfLive === true && observed.phase === "failed" ? "down" : "live"
   if (observed === null || !observed.isOfLive) return "live"
   if (observed.phase === "degraded") return "degraded"
   const isServing = observed.processes.some(({ readyReplicas }) => readyReplicas > 0)
@@ -49,8 +52,11 @@ const healthOf = ({ observed, live, scale }: AppStatus): Health => {
 }
 
 /** Nothing of it answers, because nobody wants a copy of its `web`. */
-export const isWebIdle = ({ live, scale }: AppStatus): boolean =>
-  live !== null && live.processes.some(({ name }) => name === "web") && copiesOf(scale, "web") === 0
+export const isWebIdle = ({ live, scale, schedule }: AppStatus): boolean =>
+  schedule === undefined &&
+  live !== null &&
+  live.processes.some(({ name }) => name === "web") &&
+  copiesOf(scale, "web") === 0
 
 const afterFailure = (deploy: Deploy | null, line: CommandLine): Verdict["next"] =>
   deploy?.failure?.phase === "building"
@@ -155,17 +161,28 @@ const deployLine = ({ deploy, nowMs, paint }: { deploy: Deploy; nowMs: number; p
   return `${kindText[deploy.kind]}, ${phaseText(paint, deploy.phase)} ${ago(since, nowMs)}`
 }
 
+/** When something runs, e.g. `30 3 * * 1-5 (Europe/Berlin, skipped while one runs)`. */
+export const scheduleText = ({ expression, timeZone, concurrency }: Schedule): string => {
+  const meanwhile = {
+    allow: "beside one that runs",
+    forbid: "skipped while one runs",
+    replace: "ending one that runs"
+  }
+  return `${expression} (${timeZone ?? "UTC"}, ${meanwhile[concurrency]})`
+}
+
 const seen = (observed: NonNullable<AppStatus["observed"]>, nowMs: number): string =>
   `${observed.phase} for ${span(nowMs - observed.sinceMs)}`
 
 export const statusLines = (paint: Paint, given: StatusFacts): ReadonlyArray<string> => {
   const { name, status, releases, nowMs } = given
-  const { deploy, live, observed, urls } = status
+  const { deploy, live, observed, schedule, urls } = status
   const verdict = verdictOf(paint, given)
   const coming = releases.find(({ id }) => id === deploy?.releaseId)
   const rows: ReadonlyArray<readonly [string, string]> = [
     ...(live === null ? [] : urls.map((url) => ["URL", url] as const)),
     ...(live === null ? [] : [["Release", releaseText(live)] as const]),
+    ...(schedule === undefined ? [] : [["Runs at", scheduleText(schedule)] as const]),
     ...(observed?.isOfLive === true ? [["Observed", seen(observed, nowMs)] as const] : []),
     ...(deploy === null ? [] : [["Deploy", deployLine({ deploy, nowMs, paint })] as const]),
     ...(coming === undefined || coming.id === live?.id ? [] : [["of", releaseText(coming)] as const]),
@@ -186,9 +203,13 @@ export const statusLines = (paint: Paint, given: StatusFacts): ReadonlyArray<str
           "",
           ...table(
             paint,
-            [observed?.isOfLive === false ? "NEW COPIES" : "PROCESS", "READY"],
+            [
+              observed?.isOfLive === false ? "NEW COPIES" : "PROCESS",
+              schedule === undefined ? "READY" : "RUNNING"
+            ],
             processes.map(({ name: process, readyReplicas, desiredReplicas }) => {
-              const ready = `${readyReplicas}/${desiredReplicas}`
+              const ready =
+                schedule === undefined ? `${readyReplicas}/${desiredReplicas}` : String(readyReplicas)
               return [process, readyReplicas < desiredReplicas ? paint.yellow(ready) : ready]
             })
           ).map((line) => `  ${line}`)

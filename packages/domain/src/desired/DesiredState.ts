@@ -18,7 +18,7 @@ import * as SnakeCase from "../protocol/SnakeCase.ts"
 
 /**
  * Format number of the document; an agent refuses one above its own and keeps what it has. A fact that came later is an
- * optional field and is left out where nobody uses it, so that an older agent still verifies the document (decision 0017).
+ * optional field and is left out where nobody uses it, so that an older agent still verifies the document (decision 0019).
  */
 export const format = 1
 

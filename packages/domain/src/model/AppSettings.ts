@@ -1,7 +1,7 @@
 /** What a person can set for one app. Defaults are here and nowhere else. */
 import * as Schema from "effect/Schema"
 import { ProcessName, VariableName } from "../ids/Slug.ts"
-import { ProcessAutoscaling } from "./Autoscaling.ts"
+import { type Autoscaling, ProcessAutoscaling } from "./Autoscaling.ts"
 import { Schedule } from "./Schedule.ts"
 import type { ServiceType } from "./Workspace.ts"
 
@@ -54,6 +54,14 @@ export const defaults: AppSettings = {
   variables: [],
   tier: "nova",
   autodeploy: true
+}
+
+/** Of a process type that scales by itself; `undefined` when it does not. */
+export const autoscalingOf = (settings: AppSettings, process: string): Autoscaling | undefined => {
+  const found = settings.autoscaling?.find((one) => one.process === process)
+  if (found === undefined) return undefined
+  const { process: _, ...autoscaling } = found
+  return autoscaling
 }
 
 /** The process type that a service of type `cron` runs: `cron`, or its only one; `undefined` when that is unclear. */

@@ -1,7 +1,7 @@
 /**
  * What all pods of one project may take together on its cluster, and one container when it says nothing.
  *
- * @source the kinds of limits from the reference specification §6.4; the numbers are our choice (decision 0017)
+ * @source the kinds of limits from the reference specification §6.4; the numbers are our choice (decision 0019)
  */
 import { sizeOf } from "./Tier.ts"
 

@@ -7,8 +7,10 @@ import { AppId } from "../ids/AppId.ts"
 import { DeployId, RequestId } from "../ids/Ids.ts"
 import { EnvironmentName, Hostname, ProcessName, Slug, VariableName } from "../ids/Slug.ts"
 import { HealthCheck, Scale } from "../model/AppSettings.ts"
+import { Autoscaling, ProcessAutoscaling } from "../model/Autoscaling.ts"
 import { Deploy } from "../model/Deploy.ts"
 import { Release } from "../model/Release.ts"
+import { Schedule } from "../model/Schedule.ts"
 import { ObservedPhase, ObservedProcess, ObservedReason } from "../observed/ObservedApp.ts"
 import { Authentication } from "./Authentication.ts"
 import { MutationError, ReadError } from "./TenantRpcs.ts"
@@ -44,7 +46,11 @@ export const AppStatus = Schema.Struct({
     })
   ),
   scale: Schema.Array(Scale),
-  health: HealthCheck
+  health: HealthCheck,
+  /** When a service of type `cron` runs; absent while nobody said so. */
+  schedule: Schema.optionalKey(Schedule),
+  /** Process types whose copies the cluster decides on; absent for none. */
+  autoscaling: Schema.optionalKey(Schema.Array(ProcessAutoscaling))
 })
 export type AppStatus = typeof AppStatus.Type
 
@@ -94,6 +100,20 @@ const SetHealthCheck = Rpc.make("SetHealthCheck", {
   error: DeployError
 })
 
+/** When a service of type `cron` runs. Its runs end with the release that they began with. */
+const SetSchedule = Rpc.make("SetSchedule", {
+  payload: { ...mutation, schedule: Schedule },
+  success: Schema.NullOr(Deploy),
+  error: DeployError
+})
+
+/** `null`: the number of copies is what was set, or the fewest that it scaled between, whichever is more. */
+const SetAutoscaling = Rpc.make("SetAutoscaling", {
+  payload: { ...mutation, process: ProcessName, autoscaling: Schema.NullOr(Autoscaling) },
+  success: Schema.NullOr(Deploy),
+  error: DeployError
+})
+
 /** Values travel in clear only in this request; they are sealed before any entity sees them. */
 const SetVariables = Rpc.make("SetVariables", {
   payload: {
@@ -135,6 +155,8 @@ export class AppRpcs extends RpcGroup.make(
   Restart,
   SetScale,
   SetHealthCheck,
+  SetSchedule,
+  SetAutoscaling,
   SetVariables,
   ListVariables,
   CancelDeploy,

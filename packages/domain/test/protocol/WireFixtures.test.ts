@@ -38,6 +38,11 @@ describe("INV-DOM-4", () => {
     assert.deepStrictEqual(Fixture.through(DesiredState, json), json)
   })
 
+  it("reads and writes the fields that came later, which an older document does not have", () => {
+    const json = Fixture.read("FullState", "v1-later")
+    assert.deepStrictEqual(Fixture.through(DesiredState, json), json)
+  })
+
   it("reads and writes every principal as ever", () => {
     const json = Fixture.read("Principal")
     assert.deepStrictEqual(Fixture.through(Schema.Array(Principal), json), json)

@@ -1,7 +1,7 @@
 /** Public RPCs on one app: resolve, ask the App entity, shape the answer. */
 import { InternalFault } from "@starform/domain/errors/RequestErrors"
 import { DeployId, type RequestId } from "@starform/domain/ids/Ids"
-import type { EnvironmentVariable } from "@starform/domain/model/AppSettings"
+import { copiesOf, type EnvironmentVariable, scheduledProcess } from "@starform/domain/model/AppSettings"
 import { CurrentPrincipal } from "@starform/domain/model/Principal"
 import { AppRpcs, type AppRef, type AppStatus } from "@starform/domain/protocol/AppRpcs"
 import * as Duration from "effect/Duration"
@@ -17,12 +17,21 @@ import { derivedId } from "./internal/derivedId.ts"
 /** Longest time that `AwaitDeploy` holds its answer back. */
 export const awaitDeployMax = Duration.seconds(30)
 
+/** As it was set, with the process that runs on a schedule, which runs unless somebody said otherwise. */
+const scaleOf = ({ identity, releases, settings: { scale } }: AppState): AppStatus["scale"] => {
+  const processes = releases.at(-1)?.processes ?? []
+  const scheduled = identity?.serviceType === "cron" ? scheduledProcess(processes) : undefined
+  if (scheduled === undefined || scale.some(({ process }) => process === scheduled.name)) return scale
+  return [...scale, { process: scheduled.name, replicas: copiesOf(scale, "cron", processes, scheduled.name) }]
+}
+
 const statusOf = (
   located: LocatedApp,
   state: AppState,
   { appScheme, appPortSuffix }: StarbaseSettings
 ): AppStatus => {
   const { live, observed } = state
+  const { autoscaling, schedule } = state.settings
   const newest = state.deploys.at(-1)
   const hostnames = state.identity?.hostnames ?? []
   return {
@@ -41,8 +50,10 @@ const statusOf = (
             processes: observed.processes,
             sinceMs: observed.sinceMs
           },
-    scale: state.settings.scale,
-    health: state.settings.health
+    scale: scaleOf(state),
+    health: state.settings.health,
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(autoscaling === undefined ? {} : { autoscaling })
   }
 }
 
@@ -112,6 +123,18 @@ export const layerNoDeps = AppRpcs.toLayer(
       SetHealthCheck: Effect.fnUntraced(function* ({ app, requestId, health }) {
         const { located, message } = yield* mutate(app, requestId)
         return yield* entities.app(located.appId, (entity) => entity.SetHealthCheck({ ...message, health }))
+      }),
+
+      SetSchedule: Effect.fnUntraced(function* ({ app, requestId, schedule }) {
+        const { located, message } = yield* mutate(app, requestId)
+        return yield* entities.app(located.appId, (entity) => entity.SetSchedule({ ...message, schedule }))
+      }),
+
+      SetAutoscaling: Effect.fnUntraced(function* ({ app, requestId, process, autoscaling }) {
+        const { located, message } = yield* mutate(app, requestId)
+        return yield* entities.app(located.appId, (entity) =>
+          entity.SetAutoscaling({ ...message, process, autoscaling })
+        )
       }),
 
       SetVariables: Effect.fnUntraced(function* ({ app, requestId, set, unset }) {

@@ -2,6 +2,7 @@
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { CommitSha } from "@starform/domain/ids/Digest"
 import { BuildId } from "@starform/domain/ids/Ids"
+import { copiesOf, scheduledProcess } from "@starform/domain/model/AppSettings"
 import { type Deploy, isTerminal } from "@starform/domain/model/Deploy"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -59,9 +60,11 @@ const whatRuns = (
 ): Parameters<typeof PushOutput.live> => {
   const release = state?.releases.find(({ id }) => id === deploy.releaseId)
   if (release === undefined) return [urls, totalMs, target]
-  const replicas = (process: string) =>
-    state?.settings.scale.find((scale) => scale.process === process)?.replicas ?? 0
-  const names = release.processes.map(({ name }): string => name)
+  const { processes } = release
+  const type = state?.identity?.serviceType ?? "web"
+  const scheduled = type === "cron" ? scheduledProcess(processes) : undefined
+  const replicas = (process: string) => copiesOf(state?.settings.scale ?? [], type, processes, process)
+  const names = (scheduled === undefined ? processes : [scheduled]).map(({ name }): string => name)
   const answers = names.includes("web") && replicas("web") > 0
   return [answers ? urls : [], totalMs, target, names.filter((name) => replicas(name) === 0)]
 }

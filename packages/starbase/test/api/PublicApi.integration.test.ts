@@ -197,6 +197,22 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
         assert.isNull(yield* client.SetScale({ app, requestId: requestId(), process, replicas: 2 }))
         const health = { path: null, startupSeconds: 30 }
         assert.isNull(yield* client.SetHealthCheck({ app, requestId: requestId(), health }))
+        const autoscaling = { minReplicas: 2, maxReplicas: 9, cpuPercent: 70, memoryPercent: null }
+        assert.isNull(yield* client.SetAutoscaling({ app, requestId: requestId(), process, autoscaling }))
+        const scaled = yield* client.GetAppStatus({ app })
+        assert.deepStrictEqual(scaled.autoscaling, [{ process, ...autoscaling }])
+        assert.deepInclude(scaled.scale, { process, replicas: 2 })
+        const both = yield* Effect.flip(
+          client.SetScale({ app, requestId: requestId(), process, replicas: 1 })
+        )
+        assert.strictEqual(both._tag, "InvalidInput")
+        assert.isNull(
+          yield* client.SetAutoscaling({ app, requestId: requestId(), process, autoscaling: null })
+        )
+        assert.notProperty(yield* client.GetAppStatus({ app }), "autoscaling")
+        const schedule = { expression: "@daily", timeZone: null, concurrency: "forbid" as const }
+        const refused = yield* Effect.flip(client.SetSchedule({ app, requestId: requestId(), schedule }))
+        assert.strictEqual(refused._tag, "InvalidInput")
         const restart = yield* Effect.flip(client.Restart({ app, requestId: requestId() }))
         assert.strictEqual(restart._tag, "NothingLive")
         const rollback = yield* Effect.flip(client.RollBack({ app, requestId: requestId(), release: null }))
@@ -382,6 +398,11 @@ it.layer(layer, { timeout: Duration.seconds(60), excludeTestServices: true })("P
       yield* missing(client.Restart(mutation))
       yield* missing(client.SetScale({ ...mutation, process: ProcessName.make("web"), replicas: 0 }))
       yield* missing(client.SetHealthCheck({ ...mutation, health: { path: null, startupSeconds: 1 } }))
+      const schedule = { expression: "@daily", timeZone: null, concurrency: "forbid" as const }
+      yield* missing(client.SetSchedule({ ...mutation, schedule }))
+      yield* missing(
+        client.SetAutoscaling({ ...mutation, process: ProcessName.make("web"), autoscaling: null })
+      )
       yield* missing(client.SetVariables({ ...mutation, set: [], unset: [] }))
       yield* missing(client.CancelDeploy({ ...mutation, deployId: deployOf(1) }))
       yield* missing(client.AwaitDeploy({ app, deployId: deployOf(1), phasesSeen: 0 }))

@@ -98,6 +98,10 @@ const handlers = EntityBehavior.handlersOf(AppEntity)<App>()({
   SetHealthCheck: decide(MaybeDeploy, (state, change, nowMs) =>
     Settings.setHealthCheck(state, by(change), nowMs)
   ),
+  SetSchedule: decide(MaybeDeploy, (state, change, nowMs) => Settings.setSchedule(state, by(change), nowMs)),
+  SetAutoscaling: decide(MaybeDeploy, (state, change, nowMs) =>
+    Settings.setAutoscaling(state, by(change), nowMs)
+  ),
   SetVariables: decide(MaybeDeploy, (state, change, nowMs) =>
     Settings.setVariables(state, by(change), nowMs)
   ),

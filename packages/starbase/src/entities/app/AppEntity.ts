@@ -4,8 +4,10 @@ import { CommitSha, Digest, ImageReference } from "@starform/domain/ids/Digest"
 import { BuildId, DeployId, ReleaseId } from "@starform/domain/ids/Ids"
 import { ProcessName, VariableName } from "@starform/domain/ids/Slug"
 import { EnvironmentVariable, HealthCheck } from "@starform/domain/model/AppSettings"
+import { Autoscaling } from "@starform/domain/model/Autoscaling"
 import { Deploy, DeployFailure } from "@starform/domain/model/Deploy"
 import { ReleaseProcess } from "@starform/domain/model/Release"
+import { Schedule } from "@starform/domain/model/Schedule"
 import { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import * as Entity from "effect/cluster/Entity"
 import * as Rpc from "effect/rpc/Rpc"
@@ -64,6 +66,23 @@ const SetScale = Rpc.make("SetScale", {
 
 const SetHealthCheck = Rpc.make("SetHealthCheck", {
   payload: { ...mutation, deployId: DeployId, health: HealthCheck },
+  success: Schema.NullOr(Deploy),
+  error
+})
+
+const SetSchedule = Rpc.make("SetSchedule", {
+  payload: { ...mutation, deployId: DeployId, schedule: Schedule },
+  success: Schema.NullOr(Deploy),
+  error
+})
+
+const SetAutoscaling = Rpc.make("SetAutoscaling", {
+  payload: {
+    ...mutation,
+    deployId: DeployId,
+    process: ProcessName,
+    autoscaling: Schema.NullOr(Autoscaling)
+  },
   success: Schema.NullOr(Deploy),
   error
 })
@@ -152,6 +171,8 @@ export const AppEntity = Entity.make("App", [
   Restart.annotateMerge(mutationAnnotations),
   SetScale.annotateMerge(mutationAnnotations),
   SetHealthCheck.annotateMerge(mutationAnnotations),
+  SetSchedule.annotateMerge(mutationAnnotations),
+  SetAutoscaling.annotateMerge(mutationAnnotations),
   SetVariables.annotateMerge(mutationAnnotations),
   CancelDeploy.annotateMerge(mutationAnnotations),
   StartBuild.annotateMerge(mutationAnnotations),

@@ -1,5 +1,5 @@
 /** From an app's state to what its cluster must run. Pure. */
-import { containerPort, type AppSettings } from "@starform/domain/model/AppSettings"
+import { autoscalingOf, containerPort, copiesOf, type AppSettings } from "@starform/domain/model/AppSettings"
 import type { Release } from "@starform/domain/model/Release"
 import * as Tier from "@starform/domain/model/Tier"
 import * as DateTime from "effect/DateTime"
@@ -11,9 +11,11 @@ interface EntrySources {
   readonly restartNonce: string
 }
 
-/** A process type that nobody scaled runs once when it is `web`, and not at all otherwise. */
-const replicasOf = (settings: AppSettings, process: string): number =>
-  settings.scale.find((scale) => scale.process === process)?.replicas ?? (process === "web" ? 1 : 0)
+/** Left out of what does not scale by itself: an older agent computes the hash of what it knows. */
+const scaling = (settings: AppSettings, identity: AppIdentity, process: string) => {
+  const autoscaling = identity.serviceType === "cron" ? undefined : autoscalingOf(settings, process)
+  return autoscaling === undefined ? {} : { autoscaling }
+}
 
 export const desiredEntry = (
   identity: AppIdentity,
@@ -44,15 +46,19 @@ export const desiredEntry = (
     processes: release.processes.map(({ name, command }) => ({
       name,
       command,
-      replicas: replicasOf(settings, name),
+      replicas: copiesOf(settings.scale, identity.serviceType, release.processes, name),
       containerPort: name === "web" ? containerPort : null,
       cpuMillicores: size.cpuMillicores,
-      memoryMebibytes: size.memoryMebibytes
+      memoryMebibytes: size.memoryMebibytes,
+      ...scaling(settings, identity, name)
     })),
     variables: settings.variables,
     hostnames: identity.hostnames,
     healthPath: settings.health.path,
     startupSeconds: settings.health.startupSeconds,
-    restartNonce
+    restartNonce,
+    ...(identity.serviceType === "cron" && settings.schedule !== undefined
+      ? { schedule: settings.schedule }
+      : {})
   }
 }

@@ -2,8 +2,15 @@
 import type { DeployId } from "@starform/domain/ids/Ids"
 import type { ProcessName, VariableName } from "@starform/domain/ids/Slug"
 import { InvalidInput, NotFound } from "@starform/domain/errors/RequestErrors"
-import type { AppSettings, EnvironmentVariable, HealthCheck } from "@starform/domain/model/AppSettings"
+import {
+  type AppSettings,
+  autoscalingOf,
+  type EnvironmentVariable,
+  type HealthCheck
+} from "@starform/domain/model/AppSettings"
+import { type Autoscaling, contradiction } from "@starform/domain/model/Autoscaling"
 import type { Deploy } from "@starform/domain/model/Deploy"
+import type { Schedule } from "@starform/domain/model/Schedule"
 import * as Result from "effect/Result"
 import type { Decision } from "../../journal/JournaledEntity.ts"
 import { deployRelease } from "./AppDeploys.ts"
@@ -37,6 +44,19 @@ const configure = (state: AppState, requester: Requester, settings: AppSettings,
   return Result.succeed(deployRelease(state, { ...requester, kind: "configure", releaseId, because }, nowMs))
 }
 
+/** A process type that the newest release has, if there is one; whatever name before the first. */
+const unknownProcess = (state: AppState, process: ProcessName): InvalidInput | undefined => {
+  const known = state.releases.at(-1)?.processes
+  if (known === undefined || known.some(({ name }) => name === process)) return undefined
+  const names = known.map(({ name }) => name).join(", ")
+  return new InvalidInput({ field: "process", problem: `there is no "${process}"; there is: ${names}` })
+}
+
+const withCopies = (settings: AppSettings, process: ProcessName, replicas: number): AppSettings => ({
+  ...settings,
+  scale: [...settings.scale.filter((one) => one.process !== process), { process, replicas }]
+})
+
 export const setScale = (
   state: AppState,
   command: Requester & { readonly process: ProcessName; readonly replicas: number },
@@ -47,16 +67,55 @@ export const setScale = (
       new InvalidInput({ field: "replicas", problem: "must be a whole number from 0 to 100" })
     )
   }
-  const known = state.releases.at(-1)?.processes
-  if (known !== undefined && !known.some(({ name }) => name === command.process)) {
-    const names = known.map(({ name }) => name).join(", ")
-    return Result.fail(
-      new InvalidInput({ field: "process", problem: `there is no "${command.process}"; there is: ${names}` })
-    )
+  const unknown = unknownProcess(state, command.process)
+  if (unknown !== undefined) return Result.fail(unknown)
+  if (autoscalingOf(state.settings, command.process) !== undefined) {
+    const problem = `"${command.process}" scales by itself; turn that off first`
+    return Result.fail(new InvalidInput({ field: "process", problem }))
   }
-  const others = state.settings.scale.filter(({ process }) => process !== command.process)
-  const scale = [...others, { process: command.process, replicas: command.replicas }]
-  return configure(state, command, { ...state.settings, scale }, nowMs)
+  return configure(state, command, withCopies(state.settings, command.process, command.replicas), nowMs)
+}
+
+/** The copies that were set stay between the two numbers, so that turning it off changes as little as it can. */
+export const setAutoscaling = (
+  state: AppState,
+  command: Requester & { readonly process: ProcessName; readonly autoscaling: Autoscaling | null },
+  nowMs: number
+): Change => {
+  const { autoscaling, process } = command
+  const invalid = (field: string, problem: string) => Result.fail(new InvalidInput({ field, problem }))
+  if (state.identity?.serviceType === "cron")
+    return invalid("process", "what runs on a schedule has no copies")
+  const unknown = autoscaling === null ? undefined : unknownProcess(state, process)
+  if (unknown !== undefined) return Result.fail(unknown)
+  const problem = autoscaling === null ? undefined : contradiction(autoscaling)
+  if (problem !== undefined) return invalid("autoscaling", problem)
+  const { autoscaling: known = [], ...settings } = state.settings
+  const others = known.filter((one) => one.process !== process)
+  const next = autoscaling === null ? others : [...others, { process, ...autoscaling }]
+  const copies = settings.scale.find((one) => one.process === process)?.replicas ?? 0
+  const scaled =
+    autoscaling === null
+      ? settings
+      : withCopies(
+          settings,
+          process,
+          Math.min(autoscaling.maxReplicas, Math.max(autoscaling.minReplicas, copies))
+        )
+  return configure(state, command, next.length === 0 ? scaled : { ...scaled, autoscaling: next }, nowMs)
+}
+
+export const setSchedule = (
+  state: AppState,
+  command: Requester & { readonly schedule: Schedule },
+  nowMs: number
+): Change => {
+  const type = state.identity?.serviceType ?? "cron"
+  return type === "cron"
+    ? configure(state, command, { ...state.settings, schedule: command.schedule }, nowMs)
+    : Result.fail(
+        new InvalidInput({ field: "schedule", problem: `is for services of type cron; this one is ${type}` })
+      )
 }
 
 export const setHealthCheck = (

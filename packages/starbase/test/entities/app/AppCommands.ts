@@ -22,6 +22,8 @@ const kinds = [
   "scale",
   "health",
   "variables",
+  "schedule",
+  "autoscaling",
   "cancel",
   "startBuild",
   "recordRelease",
@@ -105,6 +107,16 @@ export const decide = (state: AppState, step: Step, n: number, nowMs: number): O
     }
     case "health":
       return Settings.setHealthCheck(state, { ...fresh, health: { path: "/up", startupSeconds: 5 } }, nowMs)
+    case "schedule": {
+      const schedule = { expression: "@daily", timeZone: null, concurrency: "forbid" as const }
+      return Settings.setSchedule(state, { ...fresh, schedule }, nowMs)
+    }
+    case "autoscaling": {
+      const process = ProcessName.make(step.choice % 2 === 0 ? "web" : "worker")
+      const scaling = { minReplicas: step.choice, maxReplicas: 5, cpuPercent: 70, memoryPercent: null }
+      const autoscaling = step.choice < 2 ? null : scaling
+      return Settings.setAutoscaling(state, { ...fresh, process, autoscaling }, nowMs)
+    }
     case "variables": {
       const key = VariableName.make(
         step.choice === 7 ? "PORT" : step.choice === 6 ? "STARFORM_SERVICE" : `KEY_${step.choice}`

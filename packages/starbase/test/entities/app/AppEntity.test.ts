@@ -48,6 +48,22 @@ const liveTwice = Effect.fnUntraced(function* (app: Client) {
   yield* see(app, "available")
 })
 
+const scheduled = (app: Client) =>
+  app.CreateApp({ ...request("create"), identity: { ...identity, serviceType: "cron" } })
+
+const scalesBetween = (id: string, maxReplicas: number) => ({
+  ...request(id),
+  deployId: second,
+  process: Specimens.web,
+  autoscaling: { minReplicas: 2, maxReplicas, cpuPercent: 70, memoryPercent: null }
+})
+
+const runsAt = (id: string, expression: string) => ({
+  ...request(id),
+  deployId: second,
+  schedule: { expression, timeZone: null, concurrency: "forbid" as const }
+})
+
 const messages: ReadonlyArray<Message<Client>> = [
   {
     name: "CreateApp",
@@ -89,6 +105,18 @@ const messages: ReadonlyArray<Message<Client>> = [
       app.SetHealthCheck({ ...request(id), deployId: second, health: { path: "/up", startupSeconds: 5 } }),
     sendOther: (app, id) =>
       app.SetHealthCheck({ ...request(id), deployId: second, health: { path: null, startupSeconds: 5 } })
+  },
+  {
+    name: "SetAutoscaling",
+    prepare: live,
+    send: (app, id) => app.SetAutoscaling(scalesBetween(id, 5)),
+    sendOther: (app, id) => app.SetAutoscaling(scalesBetween(id, 6))
+  },
+  {
+    name: "SetSchedule",
+    prepare: scheduled,
+    send: (app, id) => app.SetSchedule(runsAt(id, "@daily")),
+    sendOther: (app, id) => app.SetSchedule(runsAt(id, "@hourly"))
   },
   {
     name: "SetVariables",

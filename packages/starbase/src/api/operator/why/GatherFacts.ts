@@ -32,7 +32,8 @@ export class GatherFacts extends Context.Service<
 
 /** Copies that somebody wants of what is live. */
 const copiesOf = ({ live, settings }: AppState): number =>
-  (live?.entry.processes ?? []).reduce((sum, { name, replicas }) => {
+  (live?.entry.processes ?? []).reduce((sum, { autoscaling, name, replicas }) => {
+    if (autoscaling !== undefined) return sum + autoscaling.minReplicas
     const scale = settings.scale.find(({ process }) => process === name)
     return sum + (scale?.replicas ?? replicas)
   }, 0)

@@ -10,6 +10,8 @@ import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
 import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
+import * as CapacityReporter from "./reports/CapacityReporter.ts"
+import * as SnapshotReporter from "./reports/SnapshotReporter.ts"
 import * as StatusReporter from "./reports/StatusReporter.ts"
 import type { ShuttleConfig } from "./ShuttleConfig.ts"
 import * as AgentToken from "./starbase/AgentToken.ts"
@@ -17,19 +19,32 @@ import * as DesiredStateHolder from "./starbase/DesiredStateHolder.ts"
 import * as DesiredStatePull from "./starbase/DesiredStatePull.ts"
 import * as StarbaseClient from "./starbase/StarbaseClient.ts"
 import * as LastGoodState from "./storage/LastGoodState.ts"
+import * as SnapshotBuffer from "./storage/SnapshotBuffer.ts"
+import * as StateKey from "./storage/StateKey.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
 const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
 const starbase = StarbaseClient.layer.pipe(Layer.provide(AgentToken.layer))
 const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
+const disk = Layer.provideMerge(Layer.merge(desired, SnapshotBuffer.layer), StateKey.layer)
 
-const ports = Layer.mergeAll(cluster, starbase, desired, ReconcileOutcomes.layer)
-const loops = Layer.mergeAll(Reconciler.layer, StatusReporter.layer, DesiredStatePull.layer)
+const ports = Layer.mergeAll(cluster, starbase, disk, ReconcileOutcomes.layer)
+const loops = Layer.mergeAll(
+  Reconciler.layer,
+  StatusReporter.layer,
+  SnapshotReporter.layer,
+  CapacityReporter.layer,
+  DesiredStatePull.layer
+)
 
 /** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
 export const layer: Layer.Layer<
-  Reconciler.Reconciler | StatusReporter.StatusReporter | DesiredStatePull.DesiredStatePull,
-  LastGoodState.StateFileUnusable,
+  | Reconciler.Reconciler
+  | StatusReporter.StatusReporter
+  | SnapshotReporter.SnapshotReporter
+  | CapacityReporter.CapacityReporter
+  | DesiredStatePull.DesiredStatePull,
+  StateKey.StateFileUnusable,
   | ShuttleConfig
   | KubernetesConnection
   | HttpClient.HttpClient

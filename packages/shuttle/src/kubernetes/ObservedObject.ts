@@ -1,10 +1,11 @@
 /**
- * An object as the API server showed it, reduced to what the agent decides on. Secret values, pod specs and the
+ * An object as the API server showed it, reduced to what the agent decides on. Secret values, most of pod specs and the
  * text of managed fields are dropped at once, so that the index stays small.
  */
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
 import * as Schema from "effect/Schema"
 import { sha256Hex } from "../hashing/Sha256.ts"
+import { podRequests } from "./PodRequests.ts"
 import type { ObjectReference, ResourceKind } from "./ResourceKind.ts"
 
 /** Name under which we write; the server keeps which fields are ours. */
@@ -60,6 +61,7 @@ export interface ObservedObject extends ObjectReference {
    * else writes or removes one of them, and stays when others write fields of their own.
    */
   readonly ownedFields: string | null
+  /** Of pods only what they request. */
   readonly spec: unknown
   readonly status: unknown
   /** Of ConfigMaps only. */
@@ -95,7 +97,7 @@ export const fromWire = (kind: ResourceKind, wire: WireObject): ObservedObject =
     deleting: metadata.deletionTimestamp !== undefined,
     controllerUid: metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? null,
     ownedFields: ownedFieldsOf(metadata),
-    spec: keepsSpec.has(kind) ? wire.spec : undefined,
+    spec: kind === "Pod" ? podRequests(wire.spec) : keepsSpec.has(kind) ? wire.spec : undefined,
     status: keepsStatus.has(kind) ? wire.status : undefined,
     data: kind === "ConfigMap" ? wire.data : undefined
   }

@@ -1,10 +1,12 @@
 /**
- * The two requests to Starbase. A 401 reads the token's file again and repeats once, when it holds another token; beyond
+ * The requests to Starbase. A 401 reads the token's file again and repeats once, when it holds another token; beyond
  * that nothing is repeated here: the loops that call decide.
  */
 import { DesiredState, format } from "@starform/domain/desired/DesiredState"
 import type * as Revision from "@starform/domain/ids/Revision"
+import { CapacityReport } from "@starform/domain/observed/CapacityReport"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
 import { documentBytesMax } from "@starform/domain/protocol/AgentApi"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -50,11 +52,19 @@ export class StarbaseClient extends Context.Service<
     ) => Effect.Effect<Option.Option<DesiredState>, ExchangeError | DocumentMalformed | FormatTooNew>
     /** Acknowledged on return. Idempotent. */
     readonly report: (report: StatusReport) => Effect.Effect<void, ExchangeError>
+    /** Acknowledged on return: none needs to be sent again. Idempotent. `None` for an answer that says no more. */
+    readonly sendSnapshots: (
+      batch: SnapshotBatch
+    ) => Effect.Effect<Option.Option<SnapshotReceipt>, ExchangeError>
+    readonly reportCapacity: (report: CapacityReport) => Effect.Effect<void, ExchangeError>
   }
 >()("@starform/shuttle/starbase/StarbaseClient") {}
 
 const decodeFormat = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ format: Schema.Int })))
 const decodeDocument = Schema.decodeUnknownEffect(Schema.fromJsonString(DesiredState))
+const encodeBatch = Schema.encodeEffect(Schema.fromJsonString(SnapshotBatch))
+const encodeCapacity = Schema.encodeEffect(Schema.fromJsonString(CapacityReport))
+const decodeReceipt = Schema.decodeUnknownOption(Schema.fromJsonString(SnapshotReceipt))
 const encodeReport = Schema.encodeEffect(Schema.fromJsonString(StatusReport))
 
 /** The format is looked at first: what a newer one means is not for this agent to guess. */
@@ -143,18 +153,30 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const report = Effect.fn("StarbaseClient.report")(function* (status: StatusReport) {
-    const body = yield* Effect.orDie(encodeReport(status))
-    const request = HttpClientRequest.post(`${base}/status`, {
+  /** @returns the answer's body */
+  const post = (name: "status" | "snapshots" | "capacity", body: string) => {
+    const request = HttpClientRequest.post(`${base}/${name}`, {
       acceptJson: true,
       body: HttpBody.text(body, "application/json")
     })
-    yield* exchange("status", request, settings.reportTimeout, (response) =>
-      Effect.asVoid(response.text.pipe(Effect.mapError(unreachable("status"))))
+    return exchange(name, request, settings.reportTimeout, (response) =>
+      response.text.pipe(Effect.mapError(unreachable(name)))
     )
+  }
+
+  const report = Effect.fn("StarbaseClient.report")(function* (status: StatusReport) {
+    yield* post("status", yield* Effect.orDie(encodeReport(status)))
   })
 
-  return StarbaseClient.of({ pull, report })
+  const sendSnapshots = Effect.fn("StarbaseClient.sendSnapshots")(function* (batch: SnapshotBatch) {
+    return decodeReceipt(yield* post("snapshots", yield* Effect.orDie(encodeBatch(batch))))
+  })
+
+  const reportCapacity = Effect.fn("StarbaseClient.reportCapacity")(function* (capacity: CapacityReport) {
+    yield* post("capacity", yield* Effect.orDie(encodeCapacity(capacity)))
+  })
+
+  return StarbaseClient.of({ pull, report, sendSnapshots, reportCapacity })
 })
 
 export const layer: Layer.Layer<StarbaseClient, never, ShuttleConfig | HttpClient.HttpClient | AgentToken> =

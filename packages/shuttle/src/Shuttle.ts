@@ -12,6 +12,8 @@ import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
 import * as GatewaySize from "./reconcile/GatewaySize.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
+import * as CapacityReporter from "./reports/CapacityReporter.ts"
+import * as SnapshotReporter from "./reports/SnapshotReporter.ts"
 import * as StatusReporter from "./reports/StatusReporter.ts"
 import type { ShuttleConfig } from "./ShuttleConfig.ts"
 import * as AgentToken from "./starbase/AgentToken.ts"
@@ -20,6 +22,8 @@ import * as DesiredStateHolder from "./starbase/DesiredStateHolder.ts"
 import * as DesiredStatePull from "./starbase/DesiredStatePull.ts"
 import * as StarbaseClient from "./starbase/StarbaseClient.ts"
 import * as LastGoodState from "./storage/LastGoodState.ts"
+import * as SnapshotBuffer from "./storage/SnapshotBuffer.ts"
+import * as StateKey from "./storage/StateKey.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
 const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
@@ -28,12 +32,15 @@ const starbase = StarbaseClient.layer.pipe(
   Layer.provide(CredentialPlace.layer)
 )
 const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
+const disk = Layer.provideMerge(Layer.merge(desired, SnapshotBuffer.layer), StateKey.layer)
 
-const ports = Layer.mergeAll(cluster, starbase, desired, ReconcileOutcomes.layer)
+const ports = Layer.mergeAll(cluster, starbase, disk, ReconcileOutcomes.layer)
 const loops = Layer.mergeAll(
   Reconciler.layer,
   GatewaySize.layer,
   StatusReporter.layer,
+  SnapshotReporter.layer,
+  CapacityReporter.layer,
   DesiredStatePull.layer,
   CredentialRotation.layer
 )
@@ -42,9 +49,11 @@ const loops = Layer.mergeAll(
 export const layer: Layer.Layer<
   | Reconciler.Reconciler
   | StatusReporter.StatusReporter
+  | SnapshotReporter.SnapshotReporter
+  | CapacityReporter.CapacityReporter
   | DesiredStatePull.DesiredStatePull
   | CredentialRotation.CredentialRotation,
-  LastGoodState.StateFileUnusable,
+  StateKey.StateFileUnusable,
   | ShuttleConfig
   | KubernetesConnection
   | HttpClient.HttpClient

@@ -1,6 +1,7 @@
 /** Every setting of the agent, from the environment only. Durations are written `500ms`, `30s`, `5m` or `1h`. */
 import { Cidr } from "@starform/domain/ids/Cidr"
 import { ClusterId } from "@starform/domain/ids/Ids"
+import { snapshotAgeDaysMax } from "@starform/domain/observed/PodSnapshot"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -42,6 +43,15 @@ export interface Settings {
   readonly logLevel: LogLevel.LogLevel
   /** Full pass of every project, and the rhythm of complete reports. */
   readonly reconcileInterval: Duration.Duration
+  /** How often the pods that exist are told; a minute is charged once, however often it is swept. */
+  readonly snapshotInterval: Duration.Duration
+  /** How often the pods of the whole cluster are counted. */
+  readonly capacityInterval: Duration.Duration
+  /** Pods that the cluster is to hold at most, as Starbase is told. */
+  readonly capacitySoftLimit: number
+  /** Snapshots that Starbase has not acknowledged are kept on disk up to these bounds; the oldest go first. */
+  readonly snapshotBufferBytesMax: number
+  readonly snapshotBufferAgeMax: Duration.Duration
   /** Longest wait asked for in one pull; 0–30 s. */
   readonly pullWait: Duration.Duration
   /** How much later than its wait a pull may answer before its connection counts as dead. */
@@ -118,6 +128,11 @@ export const defaults: Omit<Settings, Particular> = {
   otlpUrl: Option.none(),
   logLevel: "Info",
   reconcileInterval: Duration.seconds(30),
+  snapshotInterval: Duration.seconds(60),
+  capacityInterval: Duration.seconds(60),
+  capacitySoftLimit: 1000,
+  snapshotBufferBytesMax: 64 * 1024 * 1024,
+  snapshotBufferAgeMax: Duration.hours(144),
   pullWait: Duration.seconds(30),
   pullMargin: Duration.seconds(10),
   starbaseRetryFirst: Duration.millis(200),
@@ -217,6 +232,11 @@ const config = Config.all({
     Config.map((name) => levels[name] ?? defaults.logLevel)
   ),
   reconcileInterval: duration("RECONCILE_INTERVAL", defaults.reconcileInterval),
+  snapshotInterval: duration("SNAPSHOT_INTERVAL", defaults.snapshotInterval),
+  capacityInterval: duration("CAPACITY_INTERVAL", defaults.capacityInterval),
+  capacitySoftLimit: count("CAPACITY_SOFT_LIMIT", defaults.capacitySoftLimit),
+  snapshotBufferBytesMax: count("SNAPSHOT_BUFFER_BYTES_MAX", defaults.snapshotBufferBytesMax),
+  snapshotBufferAgeMax: duration("SNAPSHOT_BUFFER_AGE_MAX", defaults.snapshotBufferAgeMax),
   pullWait: duration("PULL_WAIT", defaults.pullWait),
   pullMargin: duration("PULL_MARGIN", defaults.pullMargin),
   starbaseRetryFirst: duration("STARBASE_RETRY_FIRST", defaults.starbaseRetryFirst),
@@ -270,6 +290,11 @@ export class ContradictorySetting extends Schema.TaggedError<ContradictorySettin
 }
 
 const rules: ReadonlyArray<readonly [key: string, rule: string, holds: (settings: Settings) => boolean]> = [
+  [
+    "SNAPSHOT_BUFFER_AGE_MAX",
+    `is shorter than the ${snapshotAgeDaysMax} days after which Starbase takes no snapshot`,
+    (s) => Duration.toDays(s.snapshotBufferAgeMax) < snapshotAgeDaysMax
+  ],
   ["PULL_WAIT", "is at most 30s", (s) => Duration.toSeconds(s.pullWait) <= 30],
   [
     "TERMINATION_GRACE",

@@ -23,6 +23,8 @@ import {
 } from "@starform/domain/ids/Ids"
 import * as Revision from "@starform/domain/ids/Revision"
 import { EnvironmentName, Hostname, NamespaceName, ProcessName, Slug } from "@starform/domain/ids/Slug"
+import { CapacityReport } from "@starform/domain/observed/CapacityReport"
+import { type PodSnapshot, SnapshotBatch } from "@starform/domain/observed/PodSnapshot"
 import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
@@ -137,12 +139,17 @@ const scopedServer = (server: Server) =>
 
 const encodeDocument = Schema.encodeSync(DesiredState)
 const decodeReport = Schema.decodeUnknownSync(StatusReport)
+const decodeBatch = Schema.decodeUnknownSync(SnapshotBatch)
+const decodeCapacity = Schema.decodeUnknownSync(CapacityReport)
 
 export interface Starbase {
   readonly url: string
   /** When each document was answered, by its number; milliseconds. */
   readonly answeredAt: Map<number, number>
   readonly reports: Array<StatusReport>
+  /** As they arrived, whether they were stored before or not. */
+  readonly snapshots: Array<PodSnapshot>
+  readonly capacities: Array<CapacityReport>
   /** Newest status of each app. */
   readonly statuses: Map<string, ObservedApp>
   /** Makes this the desired state; a waiting pull gets it at once. */
@@ -161,6 +168,8 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     url: "",
     answeredAt: new Map(),
     reports: [],
+    snapshots: [],
+    capacities: [],
     statuses: new Map(),
     isDown: false,
     lbSizeUnits: 1,
@@ -195,6 +204,15 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     request.on("data", (chunk: Buffer) => (body += chunk.toString("utf8")))
     request.on("end", () => {
       if (self.isDown) return void response.socket?.destroy()
+      if (request.url?.endsWith("/snapshots")) {
+        const { snapshots } = decodeBatch(JSON.parse(body))
+        self.snapshots.push(...snapshots)
+        return void response.end(JSON.stringify({ stored: snapshots.length, repeated: 0, refused: 0 }))
+      }
+      if (request.url?.endsWith("/capacity")) {
+        self.capacities.push(decodeCapacity(JSON.parse(body)))
+        return void response.writeHead(204).end()
+      }
       if (request.method === "POST") {
         const report = decodeReport(JSON.parse(body))
         self.reports.push(report)

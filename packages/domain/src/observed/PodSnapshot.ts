@@ -47,8 +47,7 @@ export const PodId = Schema.String.check(Schema.isPattern(/^[0-9A-Za-z-]{1,64}$/
 /** What fits a 32-bit column: 2 million cores, 2 PiB. */
 const Requested = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
 
-export const PodSnapshot = SnakeCase.struct({
-  snapshotId: SnapshotId,
+const facts = {
   workspaceId: WorkspaceId,
   projectId: ProjectId,
   environment: EnvironmentName,
@@ -62,7 +61,13 @@ export const PodSnapshot = SnakeCase.struct({
   cpuMillicores: Requested,
   memoryMebibytes: Requested,
   snapshotTimestamp: SnapshotMinute
-})
+}
+
+/** All of a snapshot that its id does not follow from. */
+export const SnapshotFacts = SnakeCase.struct(facts)
+export type SnapshotFacts = typeof SnapshotFacts.Type
+
+export const PodSnapshot = SnakeCase.struct({ snapshotId: SnapshotId, ...facts })
 export type PodSnapshot = typeof PodSnapshot.Type
 
 export const SnapshotBatch = SnakeCase.struct({
@@ -86,7 +91,7 @@ export const snapshotIdInput = ({
   projectId,
   serviceId,
   snapshotTimestamp
-}: Pick<PodSnapshot, "podId" | "projectId" | "serviceId" | "snapshotTimestamp">): string =>
+}: Pick<SnapshotFacts, "podId" | "projectId" | "serviceId" | "snapshotTimestamp">): string =>
   `${projectId}${serviceId}${podId}${snapshotTimestamp}`
 
 /** @param atMs milliseconds since 1970; years 1970 to 9999 */

@@ -31,6 +31,39 @@ export const reportsFailed = Metric.counter("starform_status_reports_failed_tota
   incremental: true
 })
 
+export const snapshotsSent = Metric.counter("starform_snapshots_sent_total", {
+  description: "Pod snapshots that Starbase acknowledged",
+  incremental: true
+})
+
+export const snapshotsFailed = Metric.counter("starform_snapshots_failed_total", {
+  description: "Pod snapshots that an attempt to send did not get acknowledged; they are sent again",
+  incremental: true
+})
+
+export const snapshotsDropped = Metric.counter("starform_snapshots_dropped_total", {
+  description: "Pod snapshots that were given up: beyond the buffer's bounds, unreadable, or not understood",
+  incremental: true
+})
+
+export const snapshotSweepsSkipped = Metric.counter("starform_snapshot_sweeps_skipped_total", {
+  description: "Sweeps that were not made because the cluster had not been heard of",
+  incremental: true
+})
+
+export const snapshotBufferBytes = Metric.gauge("starform_snapshot_buffer_bytes", {
+  description: "Bytes of pod snapshots that Starbase has not acknowledged yet"
+})
+
+export const snapshotBufferAge = Metric.gauge("starform_snapshot_buffer_oldest_age_seconds", {
+  description: "Age of the oldest of them at the last sweep or acknowledgement; 0 without one"
+})
+
+export const capacityReportsSent = Metric.counter("starform_capacity_reports_sent_total", {
+  description: "Capacity reports that Starbase acknowledged",
+  incremental: true
+})
+
 export const requestsAtOnceMax = Metric.gauge("starform_kubernetes_requests_at_once", {
   description: "Requests that the API server is sent at once, as it keeps up with them"
 })

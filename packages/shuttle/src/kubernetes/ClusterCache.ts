@@ -30,6 +30,8 @@ export class ClusterCache extends Context.Service<
     /** Waits for the first complete list of every kind. */
     readonly synced: Effect.Effect<void>
     readonly isSynced: Effect.Effect<boolean>
+    /** When the server last said something of a kind, a bookmark or a list included; milliseconds since 1970, 0 before. */
+    readonly heardAtMs: (kind: ResourceKind) => number
     /** Every change from the subscription on. */
     readonly changes: Stream.Stream<CacheChange>
     /** Puts the answer to a write of ours into the index, so that the next look sees it. */
@@ -43,6 +45,7 @@ const make = Effect.gen(function* () {
   const index = new ObjectIndex()
   const synced = yield* Latch.make()
   const pending = new Set<ResourceKind>(watchedKinds)
+  const heardAt = new Map<ResourceKind, number>()
   const hub = yield* PubSub.unbounded<CacheChange>()
 
   const announce = (object: ObservedObject) =>
@@ -61,9 +64,10 @@ const make = Effect.gen(function* () {
         pending.delete(kind)
         return pending.size === 0 ? Effect.asVoid(Latch.open(synced)) : Effect.void
       }),
-      onContact: Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Metric.update(informerLastEvent(resource), Math.floor(now / 1000))
-      ),
+      onContact: Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        heardAt.set(kind, now)
+        return Metric.update(informerLastEvent(resource), Math.floor(now / 1000))
+      }),
       onError: (error, failuresBefore) =>
         Effect.andThen(
           Metric.update(informerErrors(resource), 1),
@@ -79,6 +83,7 @@ const make = Effect.gen(function* () {
     index,
     synced: synced.await,
     isSynced: Effect.sync(() => Latch.isOpen(synced)),
+    heardAtMs: (kind) => heardAt.get(kind) ?? 0,
     changes: Stream.fromPubSub(hub),
     record: (object) => Effect.suspend(() => (index.put(object) ? announce(object) : Effect.void))
   })

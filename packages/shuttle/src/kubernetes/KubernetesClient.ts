@@ -94,6 +94,8 @@ export interface Requests {
     tailLines: number,
     previous: boolean
   ) => Effect.Effect<ReadonlyArray<string>, ObjectNotFound | RequestError>
+  /** Of the whole cluster, whoever made them. One object is read, where the server says how many more there are. */
+  readonly podCount: Effect.Effect<number, RequestError>
   /** What was said of a pod's failing probes, oldest first, e.g. `Startup probe failed: HTTP probe failed with statuscode: 500`. */
   readonly probeFailures: (
     namespace: string,
@@ -110,6 +112,17 @@ const decodeList = Schema.decodeUnknownEffect(
   Schema.Struct({
     metadata: Schema.Struct({ resourceVersion: Schema.String, continue: Schema.optionalKey(Schema.String) }),
     items: Schema.NullOr(Schema.Array(WireObject))
+  })
+)
+
+/** @source Kubernetes API: meta/v1 ListMeta; the server may leave `remainingItemCount` out */
+const decodeCount = Schema.decodeUnknownEffect(
+  Schema.Struct({
+    metadata: Schema.Struct({
+      continue: Schema.optionalKey(Schema.String),
+      remainingItemCount: Schema.optionalKey(Schema.NullOr(Schema.Int))
+    }),
+    items: Schema.NullOr(Schema.Array(Schema.Unknown))
   })
 )
 
@@ -132,10 +145,11 @@ const decodeEvents = Schema.decodeUnknownEffect(
  *
  * @source Kubernetes API: "Metadata-only fetches"; a server that cannot do it answers with the whole object
  */
+const metadataOnly = (form: "PartialObjectMetadata" | "PartialObjectMetadataList") =>
+  `application/json;as=${form};g=meta.k8s.io;v=v1,application/json`
+
 const accept = (kind: ResourceKind, form: "PartialObjectMetadata" | "PartialObjectMetadataList") => ({
-  accept: hasBody(kind)
-    ? "application/json"
-    : `application/json;as=${form};g=meta.k8s.io;v=v1,application/json`
+  accept: hasBody(kind) ? "application/json" : metadataOnly(form)
 })
 
 const malformed = (operation: string) => (cause: unknown) =>
@@ -385,7 +399,36 @@ const make = Effect.gen(function* () {
     )
   }
 
-  return KubernetesClient.of({ get, list, watch, apply, applyFields, remove, podLog, probeFailures })
+  const countPage = (limit: number, next: string | null) => {
+    const operation = "count Pod"
+    const request = HttpClientRequest.get(collectionPath("Pod"), {
+      headers: { accept: metadataOnly("PartialObjectMetadataList") },
+      urlParams: { limit, ...(next === null ? {} : { continue: next }) }
+    })
+    return exchange(operation, request, (response) =>
+      response.json.pipe(Effect.flatMap(decodeCount), Effect.mapError(malformed(operation)))
+    ).pipe(
+      Effect.catchTags({
+        FieldConflict: nothing.FieldConflict(operation),
+        ObjectReplaced: nothing.ObjectReplaced(operation),
+        ObjectNotFound: unexpected(operation),
+        VersionExpired: unexpected(operation)
+      })
+    )
+  }
+
+  const podCount: Requests["podCount"] = Effect.gen(function* () {
+    let page = yield* countPage(1, null)
+    let count = page.items?.length ?? 0
+    while (page.metadata.continue !== undefined && page.metadata.continue !== "") {
+      if (page.metadata.remainingItemCount != null) return count + page.metadata.remainingItemCount
+      page = yield* countPage(settings.listPageSize, page.metadata.continue)
+      count += page.items?.length ?? 0
+    }
+    return count
+  })
+
+  return KubernetesClient.of({ get, list, watch, apply, applyFields, remove, podLog, podCount, probeFailures })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -1,10 +1,11 @@
 /**
- * An object as the API server showed it, reduced to what the agent decides on. Secret values, pod specs and the
+ * An object as the API server showed it, reduced to what the agent decides on. Secret values, most of pod specs and the
  * text of managed fields are dropped at once, so that the index stays small.
  */
 import { canonicalJson } from "@starform/domain/desired/DocumentHash"
 import * as Schema from "effect/Schema"
 import { sha256Hex } from "../hashing/Sha256.ts"
+import { podRequests } from "./PodRequests.ts"
 import type { ObjectReference, ResourceKind } from "./ResourceKind.ts"
 
 /** Name under which we write; the server keeps which fields are ours. */
@@ -65,6 +66,7 @@ export interface ObservedObject extends ObjectReference {
   readonly ownedFields: string | null
   /** Of Deployments: the number of copies is a field of ours. */
   readonly ownsReplicas: boolean
+  /** Of pods only what they request. */
   readonly spec: unknown
   readonly status: unknown
   /** Of ConfigMaps only. */
@@ -106,7 +108,7 @@ export const fromWire = (kind: ResourceKind, wire: WireObject): ObservedObject =
     controllerUid: metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? null,
     ownedFields: ours === undefined ? null : sha256Hex(canonicalJson(ours.fieldsV1)),
     ownsReplicas: kind === "Deployment" && hasReplicas(ours?.fieldsV1),
-    spec: keepsSpec.has(kind) ? wire.spec : undefined,
+    spec: kind === "Pod" ? podRequests(wire.spec) : keepsSpec.has(kind) ? wire.spec : undefined,
     status: keepsStatus.has(kind) ? wire.status : undefined,
     data: kind === "ConfigMap" ? wire.data : undefined
   }

@@ -5,7 +5,10 @@
  * @source reference specification §3 and §10.1
  */
 import type { DesiredApp } from "@starform/domain/desired/DesiredState"
-import type { ClusterId } from "@starform/domain/ids/Ids"
+import { ClusterId, ProjectId, ServiceId, WorkspaceId } from "@starform/domain/ids/Ids"
+import { EnvironmentName, ProcessName } from "@starform/domain/ids/Slug"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { sha256Hex } from "../hashing/Sha256.ts"
 
 export const managedByLabel = "starform.io/managed-by"
@@ -62,6 +65,37 @@ export const appLabels = (app: DesiredApp, clusterId: ClusterId): Readonly<Recor
   "app.kubernetes.io/name": app.serviceName,
   "app.kubernetes.io/instance": `${app.environment}-${compactUuid(app.serviceId)}`
 })
+
+const expandedUuid = (compact: string | undefined): string =>
+  (compact ?? "").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
+
+const Attribution = Schema.Struct({
+  clusterId: ClusterId,
+  workspaceId: WorkspaceId,
+  projectId: ProjectId,
+  environment: EnvironmentName,
+  serviceId: ServiceId,
+  process: ProcessName,
+  tier: Schema.String
+})
+
+const decodeAttribution = Schema.decodeUnknownOption(Attribution)
+
+/** Whose an object of one app's process is, by its labels; `None` when one is missing or is none of ours. */
+export const attributionOf = (
+  labels: Readonly<Record<string, string>>
+): Option.Option<typeof Attribution.Type> =>
+  isManaged(labels)
+    ? decodeAttribution({
+        clusterId: expandedUuid(labels[clusterLabel]),
+        workspaceId: expandedUuid(labels[workspaceLabel]),
+        projectId: expandedUuid(labels[projectLabel]),
+        environment: labels[environmentLabel],
+        serviceId: expandedUuid(labels[serviceLabel]),
+        process: labels[processLabel],
+        tier: labels[tierLabel]
+      })
+    : Option.none()
 
 /** Chosen once for an app's process and never changed: a selector is immutable. */
 export const podSelector = (app: DesiredApp, process: string): Readonly<Record<string, string>> => ({

@@ -4,7 +4,9 @@
  */
 import { format } from "@starform/domain/desired/DesiredState"
 import type * as Revision from "@starform/domain/ids/Revision"
+import { CapacityReport } from "@starform/domain/observed/CapacityReport"
 import { StatusReport } from "@starform/domain/observed/ObservedApp"
+import { SnapshotBatch, SnapshotReceipt } from "@starform/domain/observed/PodSnapshot"
 import { documentBytesMax, rotateHeader } from "@starform/domain/protocol/AgentApi"
 import { standingHeader } from "@starform/domain/protocol/VersionSkew"
 import * as Context from "effect/Context"
@@ -61,11 +63,19 @@ export class StarbaseClient extends Context.Service<
     readonly offer: (credential: Redacted.Redacted) => Effect.Effect<void, ExchangeError>
     /** Open while an operator asks for a rotation. */
     readonly rotationAsked: Latch.Latch
+    /** Acknowledged on return: none needs to be sent again. Idempotent. `None` for an answer that says no more. */
+    readonly sendSnapshots: (
+      batch: SnapshotBatch
+    ) => Effect.Effect<Option.Option<SnapshotReceipt>, ExchangeError>
+    readonly reportCapacity: (report: CapacityReport) => Effect.Effect<void, ExchangeError>
   }
 >()("@starform/shuttle/starbase/StarbaseClient") {}
 
 const decodeFormat = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ format: Schema.Int })))
 const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const encodeBatch = Schema.encodeEffect(Schema.fromJsonString(SnapshotBatch))
+const encodeCapacity = Schema.encodeEffect(Schema.fromJsonString(CapacityReport))
+const decodeReceipt = Schema.decodeUnknownOption(Schema.fromJsonString(SnapshotReceipt))
 const encodeReport = Schema.encodeEffect(Schema.fromJsonString(StatusReport))
 
 /** Of what Starbase says to an agent that it does not serve. */
@@ -188,15 +198,19 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const report = Effect.fn("StarbaseClient.report")(function* (status: StatusReport) {
-    const body = yield* Effect.orDie(encodeReport(status))
-    const request = HttpClientRequest.post(`${base}/status`, {
+  /** @returns the answer's body */
+  const post = (name: "status" | "snapshots" | "capacity", body: string) => {
+    const request = HttpClientRequest.post(`${base}/${name}`, {
       acceptJson: true,
       body: HttpBody.text(body, "application/json")
     })
-    yield* exchange("status", request, settings.reportTimeout, (response) =>
-      Effect.asVoid(response.text.pipe(Effect.mapError(unreachable("status"))))
+    return exchange(name, request, settings.reportTimeout, (response) =>
+      response.text.pipe(Effect.mapError(unreachable(name)))
     )
+  }
+
+  const report = Effect.fn("StarbaseClient.report")(function* (status: StatusReport) {
+    yield* post("status", yield* Effect.orDie(encodeReport(status)))
   })
 
   const offer = Effect.fn("StarbaseClient.offer")(function* (credential: Redacted.Redacted) {
@@ -209,7 +223,15 @@ const make = Effect.gen(function* () {
     )
   })
 
-  return StarbaseClient.of({ pull, report, offer, rotationAsked })
+  const sendSnapshots = Effect.fn("StarbaseClient.sendSnapshots")(function* (batch: SnapshotBatch) {
+    return decodeReceipt(yield* post("snapshots", yield* Effect.orDie(encodeBatch(batch))))
+  })
+
+  const reportCapacity = Effect.fn("StarbaseClient.reportCapacity")(function* (capacity: CapacityReport) {
+    yield* post("capacity", yield* Effect.orDie(encodeCapacity(capacity)))
+  })
+
+  return StarbaseClient.of({ pull, report, sendSnapshots, reportCapacity, offer, rotationAsked })
 })
 
 export const layer: Layer.Layer<StarbaseClient, never, ShuttleConfig | HttpClient.HttpClient | AgentToken> =

@@ -8,19 +8,9 @@ import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import type { DocumentRejected, HeldDocument } from "../starbase/DesiredDocument.ts"
-import { keyBytes, newKey, open, seal, StateNotOpened } from "./StateCipher.ts"
+import { open, seal, StateNotOpened } from "./StateCipher.ts"
+import { type StateFileUnusable, StateKey, unusable } from "./StateKey.ts"
 import { fromStored, StoredDocument, toStored } from "./StoredDocument.ts"
-
-/** A file or folder of the agent's state cannot be used. */
-export class StateFileUnusable extends Schema.TaggedError<StateFileUnusable>()("StateFileUnusable", {
-  file: Schema.String,
-  problem: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {
-  override get message() {
-    return `${this.file}: ${this.problem}`
-  }
-}
 
 export class LastGoodState extends Context.Service<
   LastGoodState,
@@ -39,33 +29,9 @@ const codec = Schema.fromJsonString(StoredDocument)
 const encode = Schema.encodeEffect(codec)
 const decode = Schema.decodeUnknownEffect(codec)
 
-const unusable = (file: string, problem: string) => (cause: unknown) =>
-  new StateFileUnusable({ file, problem, cause })
-
-/** Reads the key, or makes it. A key file that holds something else is never overwritten. */
-const stateKey = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const isThere = yield* fs.exists(file).pipe(Effect.mapError(unusable(file, "cannot be looked at")))
-  if (!isThere) {
-    const hex = Buffer.from(newKey()).toString("hex")
-    yield* fs
-      .makeDirectory(path.dirname(file), { recursive: true, mode: 0o700 })
-      .pipe(
-        Effect.andThen(fs.writeFileString(file, `${hex}\n`, { mode: 0o600, flag: "wx" })),
-        Effect.mapError(unusable(file, "cannot be made"))
-      )
-  }
-  const text = yield* fs.readFileString(file).pipe(Effect.mapError(unusable(file, "cannot be read")))
-  const key = Buffer.from(text.trim(), "hex")
-  if (key.length !== keyBytes) {
-    return yield* new StateFileUnusable({ file, problem: `does not hold ${keyBytes} bytes as hex` })
-  }
-  return key
-})
-
 const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
+  const key = yield* StateKey
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { clusterId, dataDirectory } = settings
@@ -73,7 +39,6 @@ const make = Effect.gen(function* () {
   yield* fs
     .makeDirectory(dataDirectory, { recursive: true, mode: 0o700 })
     .pipe(Effect.mapError(unusable(dataDirectory, "cannot be made")))
-  const key = yield* stateKey(settings.stateKeyFile)
 
   const load = Effect.gen(function* () {
     const isThere = yield* fs.exists(file).pipe(Effect.mapError(unusable(file, "cannot be looked at")))
@@ -106,5 +71,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   LastGoodState,
   StateFileUnusable,
-  ShuttleConfig | FileSystem.FileSystem | Path.Path
+  ShuttleConfig | StateKey | FileSystem.FileSystem | Path.Path
 > = Layer.effect(LastGoodState)(make)

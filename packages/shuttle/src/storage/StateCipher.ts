@@ -19,18 +19,18 @@ const tagBytes = 16
 export const keyBytes = 32
 
 /** @param context authenticated, not hidden; opening needs the same */
-export const seal = (key: Uint8Array, context: string, text: string): Uint8Array => {
+export const sealBytes = (key: Uint8Array, context: string, bytes: Uint8Array): Uint8Array => {
   const nonce = randomBytes(nonceBytes)
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context))
-  const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()])
+  const body = Buffer.concat([cipher.update(bytes), cipher.final()])
   return Buffer.concat([magic, nonce, body, cipher.getAuthTag()])
 }
 
-export const open = (
+export const openBytes = (
   key: Uint8Array,
   context: string,
   sealed: Uint8Array
-): Effect.Effect<string, StateNotOpened> =>
+): Effect.Effect<Uint8Array, StateNotOpened> =>
   Effect.gen(function* () {
     const bytes = Buffer.from(sealed)
     const isOurs = bytes.length >= magic.length + nonceBytes + tagBytes && bytes.subarray(0, 4).equals(magic)
@@ -41,10 +41,20 @@ export const open = (
         const decipher = createDecipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context))
         decipher.setAuthTag(bytes.subarray(bytes.length - tagBytes))
         const body = bytes.subarray(magic.length + nonceBytes, bytes.length - tagBytes)
-        return Buffer.concat([decipher.update(body), decipher.final()]).toString("utf8")
+        return Buffer.concat([decipher.update(body), decipher.final()])
       },
       catch: (cause) => new StateNotOpened({ problem: "another key, another cluster, or damaged", cause })
     })
   })
+
+export const seal = (key: Uint8Array, context: string, text: string): Uint8Array =>
+  sealBytes(key, context, Buffer.from(text, "utf8"))
+
+export const open = (
+  key: Uint8Array,
+  context: string,
+  sealed: Uint8Array
+): Effect.Effect<string, StateNotOpened> =>
+  Effect.map(openBytes(key, context, sealed), (bytes) => Buffer.from(bytes).toString("utf8"))
 
 export const newKey = (): Uint8Array => randomBytes(keyBytes)

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
@@ -8,6 +9,7 @@ import * as DesiredStateHolder from "@starform/shuttle/starbase/DesiredStateHold
 import * as DesiredStatePull from "@starform/shuttle/starbase/DesiredStatePull"
 import * as StarbaseClient from "@starform/shuttle/starbase/StarbaseClient"
 import * as LastGoodState from "@starform/shuttle/storage/LastGoodState"
+import * as StateKey from "@starform/shuttle/storage/StateKey"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import { Duration, Effect, FileSystem, Layer, Schema } from "effect"
 import type { Scope } from "effect"
@@ -33,7 +35,10 @@ const running = (answers: ReadonlyArray<Answer>, directory?: string, pullMargin 
     const folder = directory ?? (yield* fs.makeTempDirectoryScoped({ prefix: "shuttle-pull-" }))
     yield* fs.writeFileString(`${folder}/token`, "token")
     const server = yield* scriptedServer(answers)
-    const holding = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
+    const holding = DesiredStateHolder.layer.pipe(
+      Layer.provide(LastGoodState.layer),
+      Layer.provide(StateKey.layer)
+    )
     const context = yield* Layer.build(
       DesiredStatePull.layer.pipe(
         Layer.provide(StarbaseClient.layer),

@@ -2,6 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import * as LastGoodState from "@starform/shuttle/storage/LastGoodState"
+import * as StateKey from "@starform/shuttle/storage/StateKey"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import { Effect, FileSystem, Layer, Option } from "effect"
 import { clusterId, desiredApp, fullState, tombstoneOf, variable } from "../fixtures/DesiredApps.ts"
@@ -13,6 +14,7 @@ const storage = (folder: string, cluster = clusterId) =>
   LastGoodState.LastGoodState.pipe(
     Effect.provide(
       LastGoodState.layer.pipe(
+        Layer.provide(StateKey.layer),
         Layer.provide(
           ShuttleConfig.layerTest({
             clusterId: cluster,

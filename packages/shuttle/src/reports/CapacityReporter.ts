@@ -1,0 +1,60 @@
+/** Says how full the cluster is: a count each `capacityInterval`, of every pod, whoever made it. Only the newest matters. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import { capacityReportsSent } from "../health/ShuttleMetrics.ts"
+import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
+import { everyInterval } from "../pacing/EveryInterval.ts"
+import { jitteredPause } from "../pacing/JitteredPause.ts"
+import { logFailure } from "../pacing/LogFailure.ts"
+import { ShuttleConfig } from "../ShuttleConfig.ts"
+import { StarbaseClient } from "../starbase/StarbaseClient.ts"
+
+export class CapacityReporter extends Context.Service<
+  CapacityReporter,
+  {
+    /** When Starbase acknowledged a count last; milliseconds since 1970, `null` before the first. */
+    readonly acknowledgedAtMs: Effect.Effect<number | null>
+  }
+>()("@starform/shuttle/reports/CapacityReporter") {}
+
+const make = Effect.gen(function* () {
+  const settings = yield* ShuttleConfig
+  const client = yield* KubernetesClient
+  const starbase = yield* StarbaseClient
+  let acknowledgedAtMs: number | null = null
+
+  const report = Effect.gen(function* () {
+    const currentPodCount = yield* client.podCount
+    const nowMs = yield* Clock.currentTimeMillis
+    yield* starbase.reportCapacity({
+      clusterId: settings.clusterId,
+      currentPodCount,
+      softLimit: settings.capacitySoftLimit,
+      timestamp: DateTime.formatIso(DateTime.makeUnsafe(nowMs))
+    })
+    acknowledgedAtMs = nowMs
+    yield* Metric.update(capacityReportsSent, 1)
+  })
+
+  /** Counted anew for each attempt. */
+  const insist = (failures: number): Effect.Effect<void> =>
+    Effect.catch(report, (error) =>
+      Effect.gen(function* () {
+        yield* logFailure(failures)("The cluster's capacity was not acknowledged", { problem: error.message })
+        yield* Effect.sleep(
+          yield* jitteredPause(settings.starbaseRetryFirst, settings.starbaseRetryMax, failures + 1)
+        )
+        yield* insist(failures + 1)
+      })
+    )
+
+  yield* Effect.forkScoped(everyInterval(settings.capacityInterval, insist(0)))
+  return CapacityReporter.of({ acknowledgedAtMs: Effect.sync(() => acknowledgedAtMs) })
+})
+
+export const layer: Layer.Layer<CapacityReporter, never, ShuttleConfig | KubernetesClient | StarbaseClient> =
+  Layer.effect(CapacityReporter)(make)

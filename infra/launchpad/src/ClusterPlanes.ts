@@ -7,10 +7,12 @@ import * as EventRecorder from "./controllers/EventRecorder.ts"
 import * as Gateway from "./gateway/Gateway.ts"
 import * as GatewayConfig from "./gateway/GatewayConfig.ts"
 import * as ContainerLogs from "./runtime/ContainerLogs.ts"
+import * as ContainerUsage from "./runtime/ContainerUsage.ts"
 import * as Kubelet from "./runtime/Kubelet.ts"
 import * as KubeletConfig from "./runtime/KubeletConfig.ts"
 import * as OrphanRegister from "./runtime/OrphanRegister.ts"
 import * as PodLogFiles from "./runtime/PodLogFiles.ts"
+import * as PodUsage from "./runtime/PodUsage.ts"
 import * as PortAllocator from "./runtime/PortAllocator.ts"
 import * as UserIds from "./runtime/UserIds.ts"
 
@@ -21,12 +23,13 @@ export interface ClusterPlanesOptions {
 }
 
 /**
- * Provides `Gateway` (its address) and `PodLogs`; needs `ClusterObjects` and `ImageStore`. Building it ends orphans of an
+ * Provides `Gateway` (its address), `PodLogs` and `PodMetrics`; needs `ClusterObjects` and `ImageStore`. Building it ends orphans of an
  * earlier start and takes up the pods that are in the objects; closing it ends every process, the gateway last.
  */
 export const layer = (options: ClusterPlanesOptions) => {
   const node = Layer.mergeAll(
     ContainerLogs.layerNoDeps,
+    ContainerUsage.layerNoDeps,
     OrphanRegister.layerNoDeps,
     PortAllocator.layerNoDeps,
     UserIds.layerNoDeps
@@ -37,6 +40,7 @@ export const layer = (options: ClusterPlanesOptions) => {
   )
   return Layer.mergeAll(Kubelet.layerNoDeps, Controllers.layerNoDeps).pipe(
     Layer.provideMerge(PodLogFiles.layerNoDeps),
+    Layer.provideMerge(PodUsage.layerNoDeps),
     Layer.provideMerge(Gateway.layerNoDeps),
     Layer.provide(EventRecorder.layerNoDeps),
     Layer.provide(node),

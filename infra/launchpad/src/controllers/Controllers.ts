@@ -1,6 +1,7 @@
 /** All controllers of the local cluster. They run until the layer's scope closes and keep no state of their own. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as AutoscalerController from "./AutoscalerController.ts"
 import * as CronJobController from "./CronJobController.ts"
 import * as DeploymentController from "./DeploymentController.ts"
 import * as DisruptionBudgetController from "./DisruptionBudgetController.ts"
@@ -23,7 +24,8 @@ export const layerNoDeps = Layer.effectDiscard(
       ResourceQuotaController.start,
       JobController.start,
       CronJobController.start,
-      DisruptionBudgetController.start
+      DisruptionBudgetController.start,
+      AutoscalerController.start
     ],
     { discard: true }
   )

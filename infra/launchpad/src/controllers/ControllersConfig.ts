@@ -16,6 +16,15 @@ export interface ControllersSettings {
   /** Delay before a job's pod is replaced that failed; doubles up to the maximum. */
   readonly jobBackOffFirst: Duration.Duration
   readonly jobBackOffMax: Duration.Duration
+  /** How often autoscalers look (Kubernetes: `--horizontal-pod-autoscaler-sync-period`, 15 s). */
+  readonly autoscalerPeriod: Duration.Duration
+  /** Usage that differs less than this part of the target is on target. */
+  readonly autoscalerTolerance: number
+  /** Before fewer pods are wanted, fewer must have been enough for this long; a behavior may say otherwise. */
+  readonly autoscalerDownWindow: Duration.Duration
+  /** A pod's processor time counts once it is ready, or was ready after this long. */
+  readonly autoscalerReadinessDelay: Duration.Duration
+  readonly autoscalerInitialization: Duration.Duration
   /** Events older than this are removed (Kubernetes: `--event-ttl`, 1 h). */
   readonly eventRetention: Duration.Duration
   /** Series of equal events that are counted in one object; older series start a new one. */
@@ -41,6 +50,11 @@ export const defaults: ControllersSettings = {
   requeueMin: Duration.millis(100),
   jobBackOffFirst: Duration.seconds(10),
   jobBackOffMax: Duration.minutes(10),
+  autoscalerPeriod: Duration.seconds(15),
+  autoscalerTolerance: 0.1,
+  autoscalerDownWindow: Duration.minutes(5),
+  autoscalerReadinessDelay: Duration.seconds(30),
+  autoscalerInitialization: Duration.minutes(5),
   eventRetention: Duration.hours(1),
   eventSeriesMax: 4096,
   nodeName: "launchpad",

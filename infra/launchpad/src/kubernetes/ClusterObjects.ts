@@ -74,7 +74,7 @@ export class ClusterObjects extends Context.Service<
     readonly create: (resource: ResourceName, object: unknown) => Effect.Effect<KubernetesObject, ApiStatus>
     /**
      * Read, change, write; again after a conflict. `f` answers `undefined` for "leave it". With `subresource: "status"`
-     * only `status` is written. `None` when there is no such object. What `f` lists is of the moment of the write.
+     * only `status` is written; `"scale"` says on whose behalf `spec.replicas` is. `None` when there is no such object. What `f` lists is of the moment of the write.
      */
     readonly modify: (
       key: ObjectKey,
@@ -82,7 +82,7 @@ export class ClusterObjects extends Context.Service<
         object: KubernetesObject,
         list: (resource: ResourceName) => ReadonlyArray<KubernetesObject>
       ) => KubernetesObject | undefined,
-      options?: { readonly subresource?: "status" }
+      options?: { readonly subresource?: "status" | "scale" }
     ) => Effect.Effect<Option.Option<KubernetesObject>, ApiStatus>
     /** Nothing to remove is not an error. A `uid` that does not match is a conflict. */
     readonly remove: (

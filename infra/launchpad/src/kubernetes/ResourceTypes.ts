@@ -1,11 +1,12 @@
 /** The kinds that the local cluster serves. Adding one is one value in `kinds/`, listed here, and its structure in `schema/`. */
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./kinds/AccessKinds.ts"
 import { horizontalPodAutoscaler } from "./kinds/AutoscalerKind.ts"
-import { cronJob, job } from "./kinds/BatchKinds.ts"
 import { configMap, secret, serviceAccount } from "./kinds/ConfigurationKinds.ts"
+import { cronJob } from "./kinds/CronJobKind.ts"
 import { podDisruptionBudget } from "./kinds/DisruptionBudgetKind.ts"
 import { event } from "./kinds/EventKind.ts"
 import { gateway, gatewayClass, httpRoute } from "./kinds/GatewayKinds.ts"
+import { job } from "./kinds/JobKind.ts"
 import { limitRange } from "./kinds/LimitRangeKind.ts"
 import { namespace } from "./kinds/NamespaceKind.ts"
 import { networkPolicy } from "./kinds/NetworkPolicyKind.ts"

@@ -12,6 +12,7 @@ import { containerCommand } from "./ContainerCommand.ts"
 import { resolveEnvironment, type EnvironmentSources, type Variables } from "./ContainerEnvironment.ts"
 import { ContainerLogs } from "./ContainerLogs.ts"
 import { superviseContainer } from "./ContainerSupervision.ts"
+import { ContainerUsage } from "./ContainerUsage.ts"
 import type { ContainerState, TerminatedRun } from "./ContainerState.ts"
 import { countCrash, crashDelay } from "./CrashBackOff.ts"
 import { ImageStore, type PreparedImage } from "./ImageStore.ts"
@@ -57,6 +58,7 @@ export const containerLoop = Effect.fn("ContainerLoop.run")(function* (options: 
   const images = yield* ImageStore
   const logs = yield* ContainerLogs
   const register = yield* OrphanRegister
+  const usage = yield* ContainerUsage
   const { container, pod, stop } = options
   let current = options.initial
   let crashes = current.restartCount > 0 ? 1 : 0
@@ -152,6 +154,8 @@ export const containerLoop = Effect.fn("ContainerLoop.run")(function* (options: 
       return startError(started.failure.message, nowMs)
     }
     const startedAtMs = yield* Clock.currentTimeMillis
+    const { namespace, name } = pod.metadata
+    yield* usage.track({ namespace, pod: name, container: container.name }, started.success.pid)
     yield* update({
       state: { _tag: "Running", startedAtMs, instanceId },
       started: container.startupProbe === undefined,

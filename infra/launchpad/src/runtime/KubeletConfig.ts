@@ -37,6 +37,8 @@ export interface KubeletSettings {
   readonly outputSettle: Duration.Duration
   /** How often listening sockets of a container that is not ready are read. */
   readonly listenCheckPeriod: Duration.Duration
+  /** How often processor time and memory of containers are read (Kubernetes: metrics-server's resolution). */
+  readonly usagePeriod: Duration.Duration
   readonly nodeHeartbeat: Duration.Duration
 }
 
@@ -64,6 +66,7 @@ export const defaults: Omit<KubeletSettings, "directory"> = {
   eagerProbeWindow: Duration.seconds(30),
   outputSettle: Duration.millis(500),
   listenCheckPeriod: Duration.seconds(1),
+  usagePeriod: Duration.seconds(15),
   nodeHeartbeat: Duration.minutes(1)
 }
 

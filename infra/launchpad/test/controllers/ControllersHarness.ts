@@ -5,19 +5,25 @@ import * as EventRecorder from "@starform/launchpad/controllers/EventRecorder"
 import { ClusterObjects, type KubernetesObject } from "@starform/launchpad/kubernetes/ClusterObjects"
 import { isObject } from "@starform/launchpad/kubernetes/JsonValue"
 import { at } from "@starform/launchpad/kubernetes/kinds/TableColumn"
+import { PodMetrics, type PodUse } from "@starform/launchpad/kubernetes/PodMetrics"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import { Clock, Effect, Layer, Option } from "effect"
 import { ensureNamespace, namespace } from "../runtime/LocalCluster.ts"
 
-export const controllers = Controllers.layerNoDeps.pipe(
+const controllers = Controllers.layerNoDeps.pipe(
   Layer.provideMerge(EventRecorder.layerNoDeps),
   Layer.provide(ControllersConfig.layer()),
   Layer.provideMerge(KubernetesServer.layerObjectsMemory)
 )
 
-/** In a namespace of its own. */
-export const controlled = <A, E>(use: Effect.Effect<A, E, ClusterObjects>) =>
-  Effect.andThen(ensureNamespace, use).pipe(Effect.provide(controllers))
+/** In a namespace of its own; `all` is what its pods use. */
+export const controlled = <A, E>(
+  use: Effect.Effect<A, E, ClusterObjects>,
+  all: Effect.Effect<ReadonlyArray<PodUse>> = Effect.succeed([])
+) =>
+  Effect.andThen(ensureNamespace, use).pipe(
+    Effect.provide(controllers.pipe(Layer.provide(Layer.succeed(PodMetrics, { isServed: true, all }))))
+  )
 
 /** Turns of the event loop that anything here may take. */
 const patience = 2000

@@ -1,7 +1,7 @@
 /** `kubectl` as a user runs it, against a whole local cluster over HTTPS whose pods are node scripts. */
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as ServerCertificate from "@starform/launchpad/kubernetes/ServerCertificate"
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { execFile, spawn, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
@@ -80,7 +80,7 @@ export const cluster = (folder: string) =>
     Effect.map(ServerCertificate.make(Date.now()), (certificate) =>
       layerKubectl(folder).pipe(
         Layer.provide(KubernetesServer.layerHttp({ ...KubernetesServer.testSettings, certificate })),
-        Layer.provideMerge(planes(folder)),
+        Layer.provideMerge(planes(folder, { usagePeriod: Duration.millis(200) })),
         Layer.provideMerge(objectsMemory)
       )
     )

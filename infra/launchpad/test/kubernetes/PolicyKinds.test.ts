@@ -37,6 +37,9 @@ const autoscaler = (spec: Readonly<Record<string, unknown>>) => ({
   }
 })
 
+const drained = { ...pod, containers: [{ ...pod.containers[0], lifecycle: { preStop: { sleep: { seconds: 31 } } } }] }
+const spread = { ...pod, topologySpreadConstraints: [{ maxSkew: 0, whenUnsatisfiable: "ScheduleAnyway" }] }
+
 const refusals: ReadonlyArray<readonly [Kind, Readonly<Record<string, unknown>>, string]> = [
   [
     "Role",
@@ -82,6 +85,16 @@ const refusals: ReadonlyArray<readonly [Kind, Readonly<Record<string, unknown>>,
     "Job",
     { spec: { template: { spec: { ...pod, restartPolicy: "Always" } } } },
     'Job.batch "x" is invalid: spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'
+  ],
+  [
+    "Job",
+    { spec: { template: { spec: drained } } },
+    'Job.batch "x" is invalid: spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)'
+  ],
+  [
+    "Job",
+    { spec: { template: { spec: spread } } },
+    'Job.batch "x" is invalid: [spec.template.spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero, spec.template.spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty]'
   ]
 ]
 

@@ -174,6 +174,23 @@ describe.skipIf(missing !== undefined)("kubectl", () => {
     )
   )
 
+  it.live("tells what pods and the node use", () =>
+    onCluster((file) =>
+      Effect.gen(function* () {
+        yield* applied(file)
+        const kubectl = yield* Kubectl
+        const { output } = yield* eventually(
+          "measured",
+          kubectl.run("top", "pods", "-n", "shop"),
+          ({ code }) => code === 0
+        )
+        contains(output, /NAME +CPU\(cores\) +MEMORY\(bytes\)/, /web-\S+ +\d+m +[1-9]\d*Mi/)
+        contains(yield* succeed("top", "node"), /launchpad +\d+m/)
+        contains(yield* succeed("get", "hpa,pdb,cronjob,job,quota,limits,netpol,role", "-A"), /^$/)
+      })
+    )
+  )
+
   it.live("shows logs, and follows them", () =>
     onCluster((file) =>
       Effect.gen(function* () {

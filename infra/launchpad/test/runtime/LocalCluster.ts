@@ -11,6 +11,7 @@ import * as ObjectStore from "@starform/launchpad/kubernetes/ObjectStore"
 import * as Kubelet from "@starform/launchpad/runtime/Kubelet"
 import type * as KubeletConfig from "@starform/launchpad/runtime/KubeletConfig"
 import * as PodLogFiles from "@starform/launchpad/runtime/PodLogFiles"
+import * as PodUsage from "@starform/launchpad/runtime/PodUsage"
 import { Effect, Layer, Option } from "effect"
 import * as http from "node:http"
 import { imageStore, nodeServices } from "./PodHarness.ts"
@@ -29,6 +30,7 @@ export const planes = (
   Kubelet.layerNoDeps.pipe(
     Layer.merge(Controllers.layerNoDeps),
     Layer.merge(PodLogFiles.layerNoDeps),
+    Layer.provideMerge(PodUsage.layerNoDeps),
     Layer.provideMerge(Gateway.layerNoDeps),
     Layer.provideMerge(EventRecorder.layerNoDeps),
     Layer.provideMerge(
@@ -67,6 +69,7 @@ export interface AppOptions {
   readonly replicas?: number
   readonly spec?: Readonly<Record<string, unknown>>
   readonly container?: Readonly<Record<string, unknown>>
+  readonly pod?: Readonly<Record<string, unknown>>
 }
 
 export const deployment = (options: AppOptions) => ({
@@ -82,6 +85,7 @@ export const deployment = (options: AppOptions) => ({
       metadata: { labels: { app: options.name } },
       spec: {
         terminationGracePeriodSeconds: 3,
+        ...options.pod,
         containers: [
           {
             name: "app",

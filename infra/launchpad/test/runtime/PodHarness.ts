@@ -1,6 +1,7 @@
 /** A node without a cluster: pods run for real, their status and events are kept in memory. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as ContainerLogs from "@starform/launchpad/runtime/ContainerLogs"
+import * as ContainerUsage from "@starform/launchpad/runtime/ContainerUsage"
 import * as ImageStore from "@starform/launchpad/runtime/ImageStore"
 import * as KubeletConfig from "@starform/launchpad/runtime/KubeletConfig"
 import * as OrphanRegister from "@starform/launchpad/runtime/OrphanRegister"
@@ -63,6 +64,7 @@ export const shortTimes = {
 export const nodeServices = (folder: string, settings: Partial<KubeletConfig.KubeletSettings> = {}) =>
   Layer.mergeAll(
     ContainerLogs.layerNoDeps,
+    ContainerUsage.layerNoDeps,
     OrphanRegister.layerNoDeps,
     PortAllocator.layerNoDeps,
     UserIds.layerNoDeps

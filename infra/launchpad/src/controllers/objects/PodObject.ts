@@ -1,11 +1,15 @@
 /** core/v1 Pod as controllers read it; the runtime reads more of it in `PodSpecification`. */
 import * as Schema from "effect/Schema"
-import { defaulted } from "./FieldSchemas.ts"
+import { defaulted, intOrString } from "./FieldSchemas.ts"
 import { conditionOf, ObjectCondition } from "./ObjectCondition.ts"
 import { ObjectMetadata } from "./ObjectMetadata.ts"
 
-const ContainerPorts = Schema.Struct({
+const ContainerFacts = Schema.Struct({
   name: Schema.String,
+  resources: defaulted(
+    Schema.Struct({ requests: defaulted(Schema.Record(Schema.String, intOrString), {}) }),
+    {}
+  ),
   ports: defaulted(
     Schema.Array(Schema.Struct({ name: Schema.optionalKey(Schema.String), containerPort: Schema.Int })),
     []
@@ -26,12 +30,13 @@ export const PodObject = Schema.Struct({
   spec: Schema.Struct({
     nodeName: defaulted(Schema.String, ""),
     schedulerName: defaulted(Schema.String, "default-scheduler"),
-    containers: Schema.Array(ContainerPorts)
+    containers: Schema.Array(ContainerFacts)
   }),
   status: defaulted(
     Schema.Struct({
       phase: defaulted(Schema.String, "Pending"),
       podIP: defaulted(Schema.String, ""),
+      startTime: Schema.optionalKey(Schema.String),
       conditions: defaulted(Schema.Array(ObjectCondition), []),
       containerStatuses: defaulted(
         Schema.Array(Schema.Struct({ restartCount: defaulted(Schema.Int, 0), state: containerState })),

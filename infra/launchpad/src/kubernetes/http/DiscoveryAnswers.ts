@@ -2,6 +2,7 @@
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Discovery from "./Discovery.ts"
+import * as MetricsAnswers from "./MetricsAnswers.ts"
 import * as OpenApiDocuments from "./OpenApiDocuments.ts"
 
 interface Document {
@@ -18,22 +19,34 @@ const bytes = (value: unknown) => Buffer.from(JSON.stringify(value))
 
 const plain = (value: unknown): Document => ({ body: bytes(value), contentType: "application/json" })
 
-const aggregated = (core: boolean): Document => {
-  const value = Discovery.aggregatedDiscovery(core)
+const aggregated = (core: boolean, hasMetrics: boolean): Document => {
+  const found = Discovery.aggregatedDiscovery(core)
+  const value = core || !hasMetrics ? found : { ...found, items: [...found.items, MetricsAnswers.aggregated] }
   return { body: bytes(value), contentType: aggregatedType, tag: `"${OpenApiDocuments.hashOf(value)}"` }
 }
 
 const healthy: Document = { body: Buffer.from("ok"), contentType: plainText }
 
-const documents = (): ReadonlyMap<string, Document> => {
-  const groups = Discovery.apiGroupList().groups.map(({ name }) => name)
+const metricsDocuments: ReadonlyArray<[string, Document]> = [
+  [
+    `/apis/${MetricsAnswers.group}`,
+    plain({ kind: "APIGroup", apiVersion: "v1", ...MetricsAnswers.apiGroup })
+  ],
+  [`/apis/${MetricsAnswers.apiResourceList.groupVersion}`, plain(MetricsAnswers.apiResourceList)]
+]
+
+const documents = (hasMetrics: boolean): ReadonlyMap<string, Document> => {
+  const list = Discovery.apiGroupList()
+  const groups = list.groups.map(({ name }) => name)
+  const allGroups = hasMetrics ? { ...list, groups: [...list.groups, MetricsAnswers.apiGroup] } : list
   return new Map<string, Document>([
     ["/api", plain(Discovery.apiVersions)],
-    ["/apis", plain(Discovery.apiGroupList())],
+    ["/apis", plain(allGroups)],
     ["/api/v1", plain(Discovery.apiResourceList(""))],
     ["/version", plain(Discovery.version)],
     ["/openapi/v3", { ...plain(OpenApiDocuments.index()), contentType: plainText }],
     ["/openapi/v3/api/v1", plain(OpenApiDocuments.ofGroup(""))],
+    ...(hasMetrics ? metricsDocuments : []),
     ...groups.flatMap((group): ReadonlyArray<[string, Document]> => [
       [`/apis/${group}`, plain(Discovery.apiGroupOf(group))],
       [`/${OpenApiDocuments.pathOf(group)}`, plain(Discovery.apiResourceList(group))],
@@ -62,11 +75,11 @@ export const health = (path: string) =>
     : undefined
 
 /** Answers a path of discovery; `undefined` for every other request. */
-export const make = () => {
-  const known = documents()
+export const make = (hasMetrics: boolean) => {
+  const known = documents(hasMetrics)
   const aggregates = new Map([
-    ["/api", aggregated(true)],
-    ["/apis", aggregated(false)]
+    ["/api", aggregated(true, hasMetrics)],
+    ["/apis", aggregated(false, hasMetrics)]
   ])
   return (
     path: string,

@@ -7,11 +7,13 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { failure } from "./Answers.ts"
 import * as DiscoveryAnswers from "./DiscoveryAnswers.ts"
+import * as MetricsAnswers from "./MetricsAnswers.ts"
 import * as RequestPath from "./RequestPath.ts"
 import { handle } from "./ResourceHandler.ts"
 import type { KubernetesSettings } from "../KubernetesSettings.ts"
 import { ObjectStore } from "../ObjectStore.ts"
 import { PodLogs } from "../PodLogs.ts"
+import { PodMetrics } from "../PodMetrics.ts"
 import * as Statuses from "../Statuses.ts"
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
@@ -29,7 +31,8 @@ const makeApp = (settings: KubernetesSettings) =>
   Effect.gen(function* () {
     const store = yield* ObjectStore
     const logs = yield* PodLogs
-    const discovery = DiscoveryAnswers.make()
+    const metrics = yield* PodMetrics
+    const discovery = DiscoveryAnswers.make(metrics.isServed)
     const isPermitted = makeAuthenticator(settings.tokens)
     const app = Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
@@ -41,6 +44,8 @@ const makeApp = (settings: KubernetesSettings) =>
       if (!isPermitted(request.headers["authorization"])) return failure(Statuses.unauthorized())
       const document = discovery(path, request)
       if (document !== undefined) return document
+      const measured = MetricsAnswers.handle(store, metrics, request, path, query)
+      if (measured !== undefined) return yield* measured
       const target = RequestPath.parse(path)
       if (target === undefined) return DiscoveryAnswers.noSuchPath()
       return target === "unknown kind"

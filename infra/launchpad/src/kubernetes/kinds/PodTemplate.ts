@@ -158,19 +158,55 @@ const containerCauses = (
   ]
 }
 
+/** A pause before the end must fit into the end. */
+const pauseCauses = (value: JsonObject, field: string, graceSeconds: unknown): ReadonlyArray<StatusCause> => {
+  const seconds = at(value, "lifecycle", "preStop", "sleep", "seconds")
+  const most = typeof graceSeconds === "number" ? graceSeconds : 30
+  return typeof seconds === "number" && (seconds < 0 || seconds > most)
+    ? [
+        FieldRules.invalid(
+          `${field}.lifecycle.preStop.sleep.seconds`,
+          seconds,
+          `must be non-negative and less than terminationGracePeriodSeconds (${most})`
+        )
+      ]
+    : []
+}
+
+/** Checked, though one node is all the topology there is. */
+const spreadCauses = (value: JsonObject, field: string): ReadonlyArray<StatusCause> => {
+  const { maxSkew = 0, topologyKey = "", whenUnsatisfiable } = value
+  return [
+    ...(typeof maxSkew === "number" && maxSkew <= 0
+      ? [FieldRules.invalid(`${field}.maxSkew`, maxSkew, "must be greater than zero")]
+      : []),
+    ...(topologyKey === "" ? [FieldRules.required(`${field}.topologyKey`, "can not be empty")] : []),
+    ...(whenUnsatisfiable === undefined
+      ? [FieldRules.unsupported(`${field}.whenUnsatisfiable`, "", ["DoNotSchedule", "ScheduleAnyway"])]
+      : [])
+  ]
+}
+
 /** What is wrong with a pod's spec. */
 export const podSpecCauses = (spec: unknown, field: string): ReadonlyArray<StatusCause> => {
   const volumes = new Set(objectsAt(spec, "volumes").map((value) => value["name"]))
   const lists = ["containers", "initContainers"].flatMap((list) => {
     const containers = objectsAt(spec, list)
     return [
-      ...containers.flatMap((value, index) => containerCauses(value, `${field}.${list}[${index}]`, volumes)),
+      ...containers.flatMap((value, index) => {
+        const here = `${field}.${list}[${index}]`
+        const grace = at(spec, "terminationGracePeriodSeconds")
+        return [...containerCauses(value, here, volumes), ...pauseCauses(value, here, grace)]
+      }),
       ...repeated(containers, "name", (index) => `${field}.${list}[${index}]`)
     ]
   })
   return [
     ...(objectsAt(spec, "containers").length === 0 ? [FieldRules.required(`${field}.containers`)] : []),
     ...lists,
+    ...objectsAt(spec, "topologySpreadConstraints").flatMap((value, index) =>
+      spreadCauses(value, `${field}.topologySpreadConstraints[${index}]`)
+    ),
     ...FieldRules.notNegative(
       `${field}.terminationGracePeriodSeconds`,
       at(spec, "terminationGracePeriodSeconds")

@@ -9,6 +9,8 @@ export interface ProcessEntry {
   readonly session: number
   /** Clock ticks after boot; with the pid it names a process for ever. */
   readonly startTime: number
+  /** Clock ticks that it and its ended children have run. */
+  readonly cpuTicks: number
 }
 
 /** The command name stands in parentheses and may hold any character, so fields are counted from the last one. */
@@ -18,9 +20,18 @@ export const parseStat = (text: string): ProcessEntry | undefined => {
   const fields = text.slice(close + 2).split(" ")
   const [state, parent, group, session] = fields
   const startTime = Number(fields[19])
+  const cpuTicks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   return close < 0 || state === undefined || Number.isNaN(pid) || Number.isNaN(startTime)
     ? undefined
-    : { pid, state, parent: Number(parent), group: Number(group), session: Number(session), startTime }
+    : {
+        pid,
+        state,
+        parent: Number(parent),
+        group: Number(group),
+        session: Number(session),
+        startTime,
+        cpuTicks
+      }
 }
 
 /** Text of a procfs file; `undefined` when the process is gone, not ours to read, or the system has no procfs. */

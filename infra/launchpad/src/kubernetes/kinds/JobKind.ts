@@ -1,28 +1,13 @@
-/** `Job` and `CronJob`: pods that run to their end, once or by a schedule. */
-import * as Result from "effect/Result"
+/** `Job`: pods that run to their end. */
 import * as FieldRules from "../admission/FieldRules.ts"
 import type { StatusCause } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
-import * as CronSchedule from "../CronSchedule.ts"
 import { equal, isObject, type JsonObject } from "../JsonValue.ts"
 import { fill, mapField } from "./internal/fill.ts"
+import { podColumns } from "./internal/podColumns.ts"
 import { podSpecCauses, templateDefaults } from "./PodTemplate.ts"
 import { define } from "./ResourceType.ts"
-import {
-  age,
-  ageColumn,
-  at,
-  column,
-  count,
-  duration,
-  nameColumn,
-  objectsAt,
-  selectorText,
-  text,
-  wide
-} from "./TableColumn.ts"
-
-const group = "batch"
+import { ageColumn, at, column, count, duration, nameColumn, objectsAt, text } from "./TableColumn.ts"
 
 const jobDefaults = (spec: JsonObject): JsonObject => {
   const alone = spec["completions"] === undefined && spec["parallelism"] === undefined
@@ -60,7 +45,8 @@ const admitJob = (object: JsonObject): JsonObject => {
   return { ...object, spec: fill(filled, { selector }) }
 }
 
-const jobSpecCauses = (spec: unknown, field: string): ReadonlyArray<StatusCause> => {
+/** What is wrong with a job's spec, in a Job and in a CronJob alike. */
+export const jobSpecCauses = (spec: unknown, field: string): ReadonlyArray<StatusCause> => {
   const policy = at(spec, "template", "spec", "restartPolicy")
   const here = `${field}.template.spec`
   const policies = ["OnFailure", "Never"]
@@ -137,21 +123,9 @@ const durationText = (object: KubernetesObject, nowMs: number): string => {
   return duration((typeof end === "string" ? Date.parse(end) : nowMs) - Date.parse(start))
 }
 
-const podColumns = (...path: ReadonlyArray<string>) => {
-  const names = (key: string) => (object: KubernetesObject) =>
-    objectsAt(object, ...path, "template", "spec", "containers")
-      .map((container) => text(container[key]))
-      .join(",")
-  return [
-    wide("Containers", names("name")),
-    wide("Images", names("image")),
-    wide("Selector", (object) => text(selectorText(at(object, ...path, "selector"))))
-  ]
-}
-
 export const job = define({
   kind: "Job",
-  group,
+  group: "batch",
   inAll: true,
   subresources: ["status"],
   generation: "spec",
@@ -166,88 +140,5 @@ export const job = define({
     column("Duration", durationText),
     ageColumn,
     ...podColumns("spec")
-  ]
-})
-
-const cronJobDefaults = (spec: JsonObject): JsonObject =>
-  fill(
-    mapField(spec, "jobTemplate", (template) => mapField(template, "spec", templateDefaults)),
-    {
-      concurrencyPolicy: "Allow",
-      suspend: false,
-      successfulJobsHistoryLimit: 3,
-      failedJobsHistoryLimit: 1
-    }
-  )
-
-const scheduleCauses = (schedule: string): ReadonlyArray<StatusCause> => {
-  const field = "spec.schedule"
-  if (schedule === "") return [FieldRules.required(field)]
-  const parsed = CronSchedule.parse(schedule.replace(/^(CRON_)?TZ=\S+\s+/, ""))
-  return [
-    ...(Result.isFailure(parsed) ? [FieldRules.invalid(field, schedule, parsed.failure)] : []),
-    ...(schedule.includes("TZ")
-      ? [
-          FieldRules.invalid(
-            field,
-            schedule,
-            "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-          )
-        ]
-      : [])
-  ]
-}
-
-const zoneCauses = (timeZone: unknown): ReadonlyArray<StatusCause> => {
-  const complaint = typeof timeZone === "string" ? CronSchedule.timeZoneComplaint(timeZone) : undefined
-  return complaint === undefined ? [] : [FieldRules.invalid("spec.timeZone", timeZone, complaint)]
-}
-
-/** The controller adds eleven characters for a job's name, which is a label's value. */
-const cronJobNameMax = 52
-
-const validateCronJob = (
-  { metadata, spec }: KubernetesObject,
-  before: KubernetesObject | undefined
-): ReadonlyArray<StatusCause> => [
-  ...scheduleCauses(text(at(spec, "schedule"), "")),
-  ...FieldRules.notNegative("spec.startingDeadlineSeconds", at(spec, "startingDeadlineSeconds")),
-  ...zoneCauses(at(spec, "timeZone")),
-  ...jobSpecCauses(at(spec, "jobTemplate", "spec"), "spec.jobTemplate.spec"),
-  ...["successfulJobsHistoryLimit", "failedJobsHistoryLimit"].flatMap((key) =>
-    FieldRules.notNegative(`spec.${key}`, at(spec, key))
-  ),
-  ...(before === undefined && metadata.name.length > cronJobNameMax
-    ? [
-        FieldRules.invalid(
-          "metadata.name",
-          metadata.name,
-          `must be no more than ${cronJobNameMax} characters`
-        )
-      ]
-    : [])
-]
-
-export const cronJob = define({
-  kind: "CronJob",
-  group,
-  shortNames: ["cj"],
-  inAll: true,
-  subresources: ["status"],
-  generation: "spec",
-  defaults: (object) => mapField(object, "spec", cronJobDefaults),
-  validate: validateCronJob,
-  columns: [
-    nameColumn,
-    column("Schedule", ({ spec }) => text(at(spec, "schedule"))),
-    column("Timezone", ({ spec }) => text(at(spec, "timeZone"))),
-    column("Suspend", ({ spec }) => (at(spec, "suspend") === true ? "True" : "False")),
-    column("Active", ({ status }) => objectsAt(status, "active").length, { type: "integer" }),
-    column("Last Schedule", ({ status }, nowMs) => {
-      const last = at(status, "lastScheduleTime")
-      return last === undefined ? "<none>" : age(last, nowMs)
-    }),
-    ageColumn,
-    ...podColumns("spec", "jobTemplate", "spec")
   ]
 })

@@ -1,0 +1,225 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ClusterObjects } from "@starform/launchpad/kubernetes/ClusterObjects"
+import { at } from "@starform/launchpad/kubernetes/kinds/TableColumn"
+import type { PodUse } from "@starform/launchpad/kubernetes/PodMetrics"
+import { Clock, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { namespace } from "../runtime/LocalCluster.ts"
+import { conditions, controlled, create, get, list, play, rest, until } from "./ControllersHarness.ts"
+
+const selector = { matchLabels: { app: "web" } }
+
+const web = (replicas: number, requests: Readonly<Record<string, string>> = { cpu: "100m", memory: "100Mi" }) =>
+  create("apps/deployments", "apps/v1", "Deployment", "web", {
+    spec: {
+      replicas,
+      selector,
+      template: {
+        metadata: { labels: { app: "web" } },
+        spec: { containers: [{ name: "app", image: "x", resources: { requests } }] }
+      }
+    }
+  })
+
+const percent = (name: string, averageUtilization: number) => ({
+  type: "Resource",
+  resource: { name, target: { type: "Utilization", averageUtilization } }
+})
+
+const createAutoscaler = (spec: Readonly<Record<string, unknown>> = {}) =>
+  create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", "web", {
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+      maxReplicas: 10,
+      metrics: [percent("cpu", 50)],
+      ...spec
+    }
+  })
+
+const autoscaler = get("autoscaling/horizontalpodautoscalers", "web")
+const replicas = Effect.map(get("apps/deployments", "web"), (found) => at(found, "spec", "replicas"))
+
+interface Load {
+  millicores: number
+  megabytes: number
+}
+
+/** Every pod of `load` uses the same; pods run as soon as they are there. */
+const onCluster = <A, E>(
+  use: (load: Load, runAll: Effect.Effect<void, unknown, ClusterObjects>) => Effect.Effect<A, E, ClusterObjects>
+) => {
+  const load: Load = { millicores: 50, megabytes: 50 }
+  let running: ReadonlyArray<string> = []
+  const uses = Effect.map(Clock.currentTimeMillis, (atMs) =>
+    running.map(
+      (name): PodUse => ({
+        namespace,
+        name,
+        atMs,
+        windowMs: 15_000,
+        containers: [
+          { name: "app", cpuNanos: load.millicores * 1_000_000, memoryBytes: load.megabytes * 1024 * 1024 }
+        ]
+      })
+    )
+  )
+  const runAll = Effect.gen(function* () {
+    yield* rest
+    for (const pod of yield* list("pods")) {
+      if (at(pod, "status", "phase") === "Pending") yield* play(pod, "Running")
+    }
+    running = (yield* list("pods")).map(({ metadata }) => metadata.name)
+    yield* rest
+  })
+  return controlled(use(load, runAll), uses)
+}
+
+const period = Effect.andThen(TestClock.adjust("15 seconds"), rest)
+
+describe("a HorizontalPodAutoscaler", () => {
+  it.effect("leaves alone what is on target within a tenth, and adds pods in proportion beyond", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(2)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        load.millicores = 54
+        yield* createAutoscaler()
+        yield* until("looked", autoscaler, (found) => conditions(found).length === 3)
+        assert.strictEqual(yield* replicas, 2)
+        assert.deepStrictEqual(conditions(yield* autoscaler), [
+          "AbleToScale=True ReadyForNewScale",
+          "ScalingActive=True ValidMetricFound",
+          "ScalingLimited=False DesiredWithinRange"
+        ])
+        assert.deepStrictEqual(at(yield* autoscaler, "status", "currentMetrics"), [
+          { type: "Resource", resource: { name: "cpu", current: { averageUtilization: 54, averageValue: "54m" } } }
+        ])
+        load.millicores = 90
+        yield* period
+        yield* until("scaled", replicas, (count) => count === 4)
+        const scaled = yield* until("told", autoscaler, (one) => conditions(one)[0]?.includes("Rescale") === true)
+        assert.strictEqual(conditions(scaled)[0], "AbleToScale=True SucceededRescale")
+        assert.strictEqual(at(scaled, "status", "desiredReplicas"), 4)
+        const owner = (yield* get("apps/deployments", "web"))?.metadata.managedFields ?? []
+        assert.isTrue(owner.some((entry) => at(entry, "subresource") === "scale"))
+      })
+    )
+  )
+
+  it.effect("goes no further than its bounds and the pace, and says so", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(1)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        load.millicores = 1000
+        yield* createAutoscaler()
+        yield* until("four more at once", replicas, (count) => count === 5)
+        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True ScaleUpLimit"))
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        yield* runAll
+        yield* until("at most", replicas, (count) => count === 10)
+        yield* period
+        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True TooManyReplicas"))
+      })
+    )
+  )
+
+  it.effect("takes pods away only when fewer were enough for five minutes", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(4)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        load.millicores = 10
+        yield* createAutoscaler({ minReplicas: 2 })
+        yield* until("looked", autoscaler, (one) =>
+          conditions(one).includes("AbleToScale=True ScaleDownStabilized")
+        )
+        yield* TestClock.adjust("280 seconds")
+        yield* rest
+        assert.strictEqual(yield* replicas, 4)
+        yield* TestClock.adjust("30 seconds")
+        yield* until("fewer", replicas, (count) => count === 2)
+        yield* period
+        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True TooFewReplicas"))
+      })
+    )
+  )
+
+  it.effect("follows the metric that asks for most", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(2)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        load.millicores = 60
+        load.megabytes = 120
+        yield* createAutoscaler({ metrics: [percent("cpu", 50), percent("memory", 80)] })
+        yield* until("by cpu 3, by memory 3", replicas, (count) => count === 3)
+        load.megabytes = 200
+        yield* runAll
+        yield* TestClock.adjust("30 seconds")
+        yield* until("by memory", replicas, (count) => typeof count === "number" && count >= 7)
+      })
+    )
+  )
+
+  it.effect("does not count the processor time of pods that are not ready yet as a reason for more", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(1)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        load.millicores = 100
+        yield* createAutoscaler()
+        yield* until("two", replicas, (count) => count === 2)
+        yield* rest
+        yield* TestClock.adjust("2 minutes")
+        yield* rest
+        assert.strictEqual(yield* replicas, 2, "the second is not there yet: the two together are on target")
+      })
+    )
+  )
+
+  it.effect("says what is missing: the target, the requests, the measurements", () =>
+    onCluster((_load, runAll) =>
+      Effect.gen(function* () {
+        const reason = (wanted: string) =>
+          Effect.map(
+            until(wanted, autoscaler, (one) => conditions(one).some((line) => line.includes(wanted))),
+            (one) => JSON.stringify(at(one, "status", "conditions"))
+          )
+        yield* createAutoscaler()
+        assert.include(yield* reason("FailedGetScale"), 'deployments.apps \\"web\\" not found')
+        yield* web(1, {})
+        yield* period
+        assert.include(
+          yield* reason("FailedGetResourceMetric"),
+          "failed to get cpu utilization: missing request for cpu in container app of Pod web-"
+        )
+        yield* runAll
+        assert.strictEqual(yield* replicas, 1)
+      })
+    )
+  )
+
+  it.effect("leaves a workload of no pods alone, and brings one back into its bounds", () =>
+    onCluster(() =>
+      Effect.gen(function* () {
+        yield* web(0)
+        yield* createAutoscaler({ minReplicas: 2 })
+        yield* until("off", autoscaler, (one) => conditions(one).includes("ScalingActive=False ScalingDisabled"))
+        const objects = yield* ClusterObjects
+        yield* objects.modify({ resource: "apps/deployments", namespace, name: "web" }, (object) => ({
+          ...object,
+          spec: { ...(object["spec"] as object), replicas: 1 }
+        }))
+        yield* period
+        yield* until("at least", replicas, (count) => count === 2)
+      })
+    )
+  )
+})

@@ -1,7 +1,6 @@
 /**
  * `npm run bench pulls`: agents that pull desired state from one Starbase. The 30 s fall-back at a rate, against a bare
- * HTTP server of the same library; parked pulls, a new revision to one of them, and all agents coming back at once; then one
- * tenant's burst of pushes beside the others.
+ * HTTP server of the same library; parked pulls, a new revision to one of them, and all agents coming back at once.
  */
 import { randomBytes } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -13,18 +12,15 @@ import { main, type Program, start } from "./program.ts"
 import { programFile, progress, record, words } from "./report.ts"
 import { percentile, table } from "./statistics.ts"
 
-const { clusters, connections, rate, seconds, stepSeconds, parked, changes, burstSeconds, burstPairs } =
-  words({
-    clusters: 10_000,
-    connections: 1_000,
-    rate: 3_334,
-    seconds: 15,
-    stepSeconds: 4,
-    parked: 10_000,
-    changes: 200,
-    burstSeconds: 15,
-    burstPairs: 5
-  })
+const { clusters, connections, rate, seconds, stepSeconds, parked, changes } = words({
+  clusters: 10_000,
+  connections: 1_000,
+  rate: 3_334,
+  seconds: 15,
+  stepSeconds: 4,
+  parked: 10_000,
+  changes: 200
+})
 
 const p99TargetMs = 50
 const ratioTarget = 0.6
@@ -46,6 +42,7 @@ interface LoopResult {
 }
 
 interface Server {
+  readonly name: string
   readonly program: Program
   readonly port: number
   readonly etag: string
@@ -62,7 +59,7 @@ const holds = async (agents: Program, server: Server, perSecond: number): Promis
   for (let time = 1; time <= 2; time++) {
     const result = await load(agents, server, perSecond, stepSeconds)
     progress(
-      `  ${Math.round(perSecond)}/s: p99 ${result.p99Ms.toFixed(1)} ms, generator ${Math.round(result.cpuShare * 100)} % of a core`
+      `  ${server.name} ${Math.round(perSecond)}/s: p99 ${result.p99Ms.toFixed(1)} ms, generator ${Math.round(result.cpuShare * 100)} % of a core`
     )
     if (isGood(result)) return true
     await sleep(500)
@@ -70,19 +67,49 @@ const holds = async (agents: Program, server: Server, perSecond: number): Promis
   return false
 }
 
-/** The highest rate that holds: grows by a quarter until it fails, then halves the gap until it is small. */
-const highestRate = async (agents: Program, server: Server, from: number): Promise<number> => {
-  let good = 0
-  let bad = Number.POSITIVE_INFINITY
-  let next = from
-  for (let step = 0; step < 12; step++) {
-    if (await holds(agents, server, next)) good = next
-    else bad = next
-    if (bad / good < 1.07) break
-    next = bad === Number.POSITIVE_INFINITY ? good * 1.25 : good === 0 ? next / 2 : (good + bad) / 2
-    await sleep(500)
+/** The search for the highest rate that holds: grows by a quarter until one fails, then halves the gap until it is small. */
+class Search {
+  readonly server: Server
+  good = 0
+  bad = Number.POSITIVE_INFINITY
+  next: number
+  #isConfirmed = false
+
+  constructor(server: Server, from: number) {
+    this.server = server
+    this.next = from
   }
-  return good
+
+  /** Narrow, and what failed has failed again since: the machine may have been busy with something else. */
+  get isOver(): boolean {
+    return this.bad / this.good < 1.07 && this.#isConfirmed
+  }
+
+  async step(agents: Program): Promise<void> {
+    const isAgain = this.next === this.bad
+    if (await holds(agents, this.server, this.next)) {
+      this.good = this.next
+      if (isAgain) this.bad = Number.POSITIVE_INFINITY
+    } else {
+      this.bad = this.next
+      this.#isConfirmed = isAgain
+    }
+    if (this.bad === Number.POSITIVE_INFINITY) this.next = this.good * 1.25
+    else if (this.good === 0) this.next = this.next / 2
+    else if (this.bad / this.good < 1.07) this.next = this.bad
+    else this.next = (this.good + this.bad) / 2
+  }
+}
+
+/** By turns, so that what else the machine does in the meantime meets them all. */
+const highestRates = async (agents: Program, searches: ReadonlyArray<Search>): Promise<void> => {
+  for (let turn = 0; turn < 14; turn++) {
+    for (const search of searches) {
+      if (search.isOver) continue
+      await search.step(agents)
+      await sleep(500)
+    }
+  }
 }
 
 /**
@@ -147,44 +174,6 @@ const parkedPulls = async (agents: Program, server: Server) => {
   }
 }
 
-interface Pushed {
-  readonly latencies: ReadonlyArray<ReadonlyArray<number>>
-  readonly refused: ReadonlyArray<number>
-}
-
-/** Pushes of ten tenants; in every second run the first one pushes ten times as much as it does in the other. */
-const burst = async ({ program }: Server) => {
-  const tenants = 10
-  const quietRate = 1
-  await program.ask("createTenants", { tenants })
-  const others = async (first: number) => {
-    const perSecond = Array.from({ length: tenants }, (_, n) => (n === 0 ? first : quietRate))
-    const { latencies, refused } = await program.ask<Pushed>("push", { perSecond, seconds: burstSeconds })
-    return {
-      p99: percentile(latencies.slice(1).flat(), 0.99),
-      refused: refused.slice(1).reduce((a, b) => a + b, 0)
-    }
-  }
-  await others(quietRate)
-  const ratios: Array<number> = []
-  for (let pair = 1; pair <= burstPairs; pair++) {
-    const quiet = await others(quietRate)
-    const loud = await others(10 * quietRate)
-    ratios.push(loud.p99 / quiet.p99)
-    progress(
-      `burst ${pair} of ${burstPairs}: others' p99 ${quiet.p99.toFixed(1)} → ${loud.p99.toFixed(1)} ms, refused ${loud.refused}`
-    )
-  }
-  return {
-    tenants,
-    pushesPerSecond: quietRate,
-    times: 10,
-    seconds: burstSeconds,
-    ratios,
-    median: percentile(ratios, 0.5)
-  }
-}
-
 const folder = mkdtempSync(join(tmpdir(), "starform-pulls-"))
 // However it ends: Ctrl-C does not come back to the end of this file.
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
@@ -206,8 +195,8 @@ await main(async () => {
   for (let from = 0; from < clusters; from += 1_000) {
     await program.ask("register", { from, to: Math.min(clusters, from + 1_000) })
   }
-  const starbase = { program, port, etag: await agents.ask<string>("etagOf", { port }) }
-  const bare = { program: bareProgram, port: barePort, etag: starbase.etag }
+  const starbase = { name: "Starbase", program, port, etag: await agents.ask<string>("etagOf", { port }) }
+  const bare = { name: "bare", program: bareProgram, port: barePort, etag: starbase.etag }
 
   progress("Pulls at the rate of 100,000 agents")
   await load(agents, starbase, rate, 3)
@@ -220,13 +209,12 @@ await main(async () => {
     `  p50 ${steady.p50Ms.toFixed(1)} ms, p99 ${steady.p99Ms.toFixed(1)} ms, answered ${steady.answered} of ${steady.asked}, ` +
       `Starbase ${Math.round(starbaseShare * 100)} %, generator ${Math.round(steady.cpuShare * 100)} % of a core`
   )
-  progress("The highest rate of Starbase")
-  const highest = await highestRate(agents, starbase, rate)
-  progress("The highest rate of the bare server")
+  progress("The highest rates of Starbase and of the bare server, by turns")
   await load(agents, bare, rate, 2)
-  const bareHighest = await highestRate(agents, bare, rate * 1.5)
+  const searches = [new Search(starbase, rate * 2), new Search(bare, rate * 5)] as const
+  await highestRates(agents, searches)
+  const [{ good: highest }, { good: bareHighest }] = searches
   const parkedResult = await parkedPulls(agents, starbase)
-  const burstResult = await burst(starbase)
 
   const { storm, rssMiB: weight, revisionToAnswerMs } = parkedResult
   console.log(
@@ -239,15 +227,13 @@ await main(async () => {
       ["ratio", (highest / bareHighest).toFixed(2), `≥ ${ratioTarget}`],
       [`RSS with ${parked} parked pulls`, `${weight.during} MiB`, "≤ 300 MiB"],
       ["new revision to answer, p99", `${revisionToAnswerMs.fromCommand.p99.toFixed(1)} ms`, "≤ 20 ms"],
-      ["reconnect storm drained", `${(storm.drainedMs / 1000).toFixed(1)} s`, "≤ 10 s"],
-      ["others' p99 in a tenant's burst", `${burstResult.median.toFixed(2)} ×`, "≤ 1.5 ×"]
+      ["reconnect storm drained", `${(storm.drainedMs / 1000).toFixed(1)} s`, "≤ 10 s"]
     ])}`
   )
   record("pulls", {
     load: { clusters, appsPerCluster: 5, connections, rate, seconds },
     steady: { ...steady, starbaseCpuShare: starbaseShare },
     highestRate: { starbase: highest, bare: bareHighest, ratio: highest / bareHighest, target: ratioTarget },
-    parkedPulls: parkedResult,
-    burst: burstResult
+    parkedPulls: parkedResult
   })
 })

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bootstrap, fail, root, runToEnd } from "./bootstrap.mjs"
 
-const benchmarks = ["push", "journal", "entities", "pulls", "failover"]
+const benchmarks = ["push", "journal", "entities", "pulls", "burst", "failover", "shuttle"]
 
 await bootstrap(fileURLToPath(import.meta.url))
 const [name = "", ...rest] = process.argv.slice(2)

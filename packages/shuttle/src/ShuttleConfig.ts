@@ -50,7 +50,7 @@ export interface Settings {
   readonly outputTimeout: Duration.Duration
   /** Longest wait for the answer to one request to the Kubernetes API. */
   readonly kubernetesRequestTimeout: Duration.Duration
-  /** Requests to the Kubernetes API at once, watches aside. */
+  /** Requests to the Kubernetes API at once at most, watches aside; fewer when the server does not keep up. */
   readonly kubernetesRequestsMax: number
   /** Objects of one page of a list. */
   readonly listPageSize: number

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Database from "./Database.ts"
+import { lean } from "./entities/Surroundings.ts"
 import * as PatientMessages from "./PatientMessages.ts"
 import * as GatheredRefreshes from "./runners/GatheredRefreshes.ts"
 import * as LenientClock from "./runners/LenientClock.ts"
@@ -116,7 +117,7 @@ export const layer = Layer.unwrap(
     const { runnerHost, runnerPort, masterKey, databaseUrl } = settings
     const listen = { host: RunnerSafety.listenHostOf(settings), port: runnerPort }
     const client = RunnerTransport.layerClient(masterKey)
-    return layerServer.pipe(
+    return lean(layerServer).pipe(
       Layer.provide([RunnerTransport.layerServer(masterKey, listen), client]),
       Layer.provide(RunnerPings.layer.pipe(Layer.provide(Runners.layerRpc), Layer.provide(client))),
       Layer.provideMerge(PatientMessages.layer),

@@ -4,11 +4,12 @@ import * as AppBehavior from "./entities/app/AppBehavior.ts"
 import * as ClusterBehavior from "./entities/cluster/ClusterBehavior.ts"
 import * as ResidentClusters from "./entities/ResidentClusters.ts"
 import * as EntityClients from "./entities/EntityClients.ts"
+import { lean } from "./entities/Surroundings.ts"
 import * as TenantBehavior from "./entities/tenant/TenantBehavior.ts"
 
 export const layerNoDeps = Layer.mergeAll(
-  AppBehavior.layerNoDeps,
-  ClusterBehavior.layerNoDeps,
-  TenantBehavior.layerNoDeps,
+  lean(AppBehavior.layerNoDeps),
+  lean(ClusterBehavior.layerNoDeps),
+  lean(TenantBehavior.layerNoDeps),
   EntityClients.layerNoDeps
 ).pipe(Layer.provideMerge(ResidentClusters.layer))

@@ -42,6 +42,9 @@ export const watcherWaits = {
   while: (error: Classed) => error.reaction !== "lookElsewhere"
 }
 
+/** A branch that another process moved meanwhile, or whose git was killed: three times, 100 ms apart. */
+export const branchMoves = { schedule: Schedule.spaced("100 millis"), times: 3 }
+
 /** A builder of ours that broke or forgot a build is asked again every 2 s; the build's own deadline ends that. */
 export const builderAway = Schedule.spaced("2 seconds")
 
@@ -56,6 +59,9 @@ export const messagesAway = {
   schedule: growing("50 millis", "2 seconds"),
   while: (error: { readonly _tag: string }) => error._tag === "PersistenceError"
 }
+
+/** A reply that the message store does not take: 50 ms doubling to 1.6 s, six times; the library repeats that four times. */
+export const replyAway = { schedule: Schedule.exponential("50 millis"), while: messagesAway.while, times: 6 }
 
 /** Milliseconds until an effect is performed again after its n-th failed attempt: 100 doubling to 60,000. Stored, so without variation. */
 export const effectPauseMs = (attempts: number): number => Math.min(60_000, 100 * 2 ** Math.min(attempts, 12))

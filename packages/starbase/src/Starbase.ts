@@ -14,6 +14,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as RequestLimit from "./api/RequestLimit.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
+import * as PlainPulls from "./api/PlainPulls.ts"
 import * as Directory from "./api/Directory.ts"
 import * as MetricsRoute from "./api/operator/MetricsRoute.ts"
 import * as ProbeRoutes from "./api/ProbeRoutes.ts"
@@ -136,7 +137,13 @@ const operations = Layer.mergeAll(
 ).pipe(Layer.provide(Readiness.layerNoDeps))
 
 const ingress = HttpRouter.serve(
-  Layer.mergeAll(operations, AgentRoutes.layerRoutes, GitHttp.layerRoutes, PublicApi.layerRoutes),
+  Layer.mergeAll(
+    PlainPulls.layerRoutes,
+    operations,
+    AgentRoutes.layerRoutes,
+    GitHttp.layerRoutes,
+    PublicApi.layerRoutes
+  ),
   { disableLogger: true }
 ).pipe(Layer.provideMerge(server))
 

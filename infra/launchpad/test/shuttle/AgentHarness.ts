@@ -45,6 +45,7 @@ import { HttpServer } from "effect/http"
 import { createHash, randomUUID } from "node:crypto"
 import { Agent, createServer, request as httpRequest, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { type Access, accessOf, allows, type Grant, refusal, shuttleGrants } from "../infra/ShuttleAccess.ts"
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
 
@@ -215,21 +216,65 @@ export interface CountingProxy {
   /** `<method> <path>` of every request that can change something. */
   readonly writes: Array<{ readonly line: string; readonly at: number }>
   readonly watches: Array<string>
+  /** Every request for a resource. */
+  readonly asked: Array<Access>
+  /** Requests that the rights of infra/kubernetes do not cover; each was answered with 403. */
+  readonly refused: Array<string>
+  /** Other rights than Shuttle's own from now on. */
+  readonly allow: (grants: ReadonlyArray<Grant>) => void
   /** Cuts every connection through it. */
   readonly cut: () => void
 }
 
-/** Between the agent and the API server: sees every request and can cut the line. */
+const forbid = (answer: ServerResponse, message: string): void => {
+  answer.writeHead(403, { "content-type": "application/json" })
+  answer.end(
+    JSON.stringify({
+      kind: "Status",
+      apiVersion: "v1",
+      status: "Failure",
+      reason: "Forbidden",
+      code: 403,
+      message
+    })
+  )
+}
+
+/**
+ * Between the agent and the API server: lets through what infra/kubernetes allows Shuttle in a real cluster, sees every
+ * request and can cut the line.
+ */
 export const countingProxy = (target: string): Effect.Effect<CountingProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
     const writes: CountingProxy["writes"] = []
     const watches: Array<string> = []
+    const asked: CountingProxy["asked"] = []
+    const refused: CountingProxy["refused"] = []
+    let grants = shuttleGrants
+    yield* Effect.addFinalizer(() =>
+      grants === shuttleGrants && refused.length > 0
+        ? Effect.die(
+            new Error(`Shuttle asked for more than it is allowed:\n${[...new Set(refused)].join("\n")}`)
+          )
+        : Effect.void
+    )
+    /** True when it was refused. */
+    const refuses = (access: Access): boolean => {
+      asked.push(access)
+      if (allows(grants, access)) return false
+      refused.push(refusal(access))
+      return true
+    }
     const agent = new Agent({ keepAlive: true })
     const server = createServer((incoming, outgoing) => {
       const { headers, method = "GET", url = "/" } = incoming
       if (method !== "GET") writes.push({ line: `${method} ${url.split("?")[0]}`, at: performance.now() })
       if (url.includes("watch=")) watches.push(url)
+      const access = accessOf(method, url)
+      if (access !== null && refuses(access)) return forbid(outgoing, refusal(access))
       const forwarded = httpRequest(`${target}${url}`, { method, headers, agent }, (answer) => {
+        // A real server asks for this right before it lets an apply make an object.
+        if (answer.statusCode === 201 && access !== null) refuses({ ...access, verb: "create" })
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)
       })
@@ -239,7 +284,8 @@ export const countingProxy = (target: string): Effect.Effect<CountingProxy, neve
     })
     const url = yield* scopedServer(server)
     yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
-    return { url, writes, watches, cut: () => server.closeAllConnections() }
+    const allow: CountingProxy["allow"] = (other) => void (grants = other)
+    return { url, writes, watches, asked, refused, allow, cut: () => server.closeAllConnections() }
   })
 
 export interface WireObject {

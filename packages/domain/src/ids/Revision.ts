@@ -19,8 +19,12 @@ export interface RevisionParts {
   readonly n: number
 }
 
-/** @param parts `epoch` is eight hex digits; `n` is a non-negative safe integer */
-export const format = (parts: RevisionParts): Revision => Revision.make(`${parts.epoch}-${parts.n}`)
+/**
+ * Not checked: a revision is compared with every pull.
+ *
+ * @param parts `epoch` is eight hex digits; `n` is a non-negative integer of at most 15 digits
+ */
+export const format = ({ epoch, n }: RevisionParts): Revision => `${epoch}-${n}` as Revision
 
 /** Total, because the brand fixes the grammar. */
 export const parse = (revision: Revision): RevisionParts => ({

@@ -151,7 +151,10 @@ const ListRunningDeploys = Rpc.make("ListRunningDeploys", {
   error: ReadError
 })
 
-/** What one entity's events still have to cause elsewhere; the fields after `rows` are of the row that is next. */
+/**
+ * What an entity's events still have to cause elsewhere, of a Cluster once for each app that it tells; the fields after
+ * `rows` are of the row that is next.
+ */
 export const OutboxBacklog = Schema.Struct({
   type: Schema.String,
   id: Schema.String,

@@ -31,6 +31,15 @@ export const reportsFailed = Metric.counter("starform_status_reports_failed_tota
   incremental: true
 })
 
+export const requestsAtOnceMax = Metric.gauge("starform_kubernetes_requests_at_once", {
+  description: "Requests that the API server is sent at once, as it keeps up with them"
+})
+
+export const requestsPushedBack = Metric.counter("starform_kubernetes_requests_pushed_back_total", {
+  description: "Requests that the API server refused for its load; they were sent again",
+  incremental: true
+})
+
 /** By kind of request. Seconds; a pull's wait is part of it. */
 export const starbaseRequestSeconds = (request: string) =>
   Metric.withAttributes(

@@ -1,6 +1,7 @@
 /**
  * The requests that the agent makes to the Kubernetes API: our own HTTP with keep-alive, typed errors, a deadline for
- * each request, and at most `kubernetesRequestsMax` at once (watches aside). No retries: the loops that call decide.
+ * each request, and as many at once as the server keeps up with (`RequestPace`; watches aside). No retries but of what the
+ * server refused for its load: the loops that call decide.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Context from "effect/Context"
@@ -14,7 +15,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { errorOf } from "./internal/statusAnswer.ts"
@@ -30,7 +30,8 @@ import {
   type VersionExpired
 } from "./KubernetesErrors.ts"
 import { type Manifest, referenceOf } from "./Manifest.ts"
-import { fieldManager, fromWire, type ObservedObject, WireObject } from "./ObservedObject.ts"
+import * as RequestPace from "./RequestPace.ts"
+import { fieldManager, fromWire, hasBody, type ObservedObject, WireObject } from "./ObservedObject.ts"
 import { collectionPath, keyOf, objectPath, type ObjectReference, type ResourceKind } from "./ResourceKind.ts"
 
 export interface ObjectPage {
@@ -110,6 +111,17 @@ const decodeEvents = Schema.decodeUnknownEffect(
   })
 )
 
+/**
+ * What is asked for of a kind. Without its body, values of Secrets never reach this process in lists and watches.
+ *
+ * @source Kubernetes API: "Metadata-only fetches"; a server that cannot do it answers with the whole object
+ */
+const accept = (kind: ResourceKind, form: "PartialObjectMetadata" | "PartialObjectMetadataList") => ({
+  accept: hasBody(kind)
+    ? "application/json"
+    : `application/json;as=${form};g=meta.k8s.io;v=v1,application/json`
+})
+
 const malformed = (operation: string) => (cause: unknown) =>
   new KubernetesAnswerMalformed({ operation, cause })
 
@@ -130,7 +142,7 @@ const make = Effect.gen(function* () {
   const client = yield* NodeHttpClient.makeUndici.pipe(
     Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
   )
-  const requests = yield* Semaphore.make(settings.kubernetesRequestsMax)
+  const pace = yield* RequestPace.make(settings.kubernetesRequestsMax)
 
   /** The response, once it is 2xx. */
   const open = Effect.fnUntraced(function* (operation: string, request: HttpClientRequest.HttpClientRequest) {
@@ -146,15 +158,18 @@ const make = Effect.gen(function* () {
     return yield* Effect.flatMap(errorOf(operation, response), Effect.fail)
   })
 
-  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
-    effect.pipe(
+  /** @param operation its first word is the kind of request, its second the kind of object */
+  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) => {
+    const [kind = ""] = operation.split("/", 1)
+    const timed = effect.pipe(
       Effect.timeoutOrElse({
         duration: settings.kubernetesRequestTimeout,
         orElse: () =>
           Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
-      }),
-      Semaphore.withPermit(requests)
+      })
     )
+    return pace.run(kind, timed)
+  }
 
   const exchange = <A>(
     operation: string,
@@ -182,7 +197,9 @@ const make = Effect.gen(function* () {
     const operation = `get ${keyOf(reference)}`
     return exchange(
       operation,
-      HttpClientRequest.get(objectPath(reference), { acceptJson: true }),
+      HttpClientRequest.get(objectPath(reference), {
+        headers: accept(reference.kind, "PartialObjectMetadata")
+      }),
       readObject(operation, reference.kind)
     ).pipe(
       Effect.catchTags({
@@ -198,7 +215,7 @@ const make = Effect.gen(function* () {
     return exchange(
       operation,
       HttpClientRequest.get(collectionPath(kind), {
-        acceptJson: true,
+        headers: accept(kind, "PartialObjectMetadataList"),
         urlParams: {
           labelSelector,
           limit: settings.listPageSize,
@@ -226,7 +243,7 @@ const make = Effect.gen(function* () {
   const watch: Requests["watch"] = (kind, labelSelector, resourceVersion) => {
     const operation = `watch ${kind}`
     const request = HttpClientRequest.get(collectionPath(kind), {
-      acceptJson: true,
+      headers: accept(kind, "PartialObjectMetadata"),
       urlParams: {
         watch: 1,
         allowWatchBookmarks: true,

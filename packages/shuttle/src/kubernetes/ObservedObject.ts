@@ -66,6 +66,10 @@ export interface ObservedObject extends ObjectReference {
   readonly data: unknown
 }
 
+/** Kinds of which something beside their metadata decides; of all others the server is asked for metadata alone. */
+export const hasBody = (kind: ResourceKind): boolean =>
+  keepsSpec.has(kind) || keepsStatus.has(kind) || kind === "ConfigMap"
+
 const keepsSpec: ReadonlySet<ResourceKind> = new Set(["Deployment"])
 const keepsStatus: ReadonlySet<ResourceKind> = new Set(["Namespace", "Deployment", "ReplicaSet", "Pod"])
 

@@ -25,6 +25,7 @@ import { reported } from "../tracing/AgentHops.ts"
 import { agentVersion } from "./AgentVersion.ts"
 import { FailureOutput } from "./FailureOutput.ts"
 import { absentStatus, observedStatus, type Seen } from "./ObservedStatus.ts"
+import { withRoom } from "./ReportRoom.ts"
 
 export class StatusReporter extends Context.Service<
   StatusReporter,
@@ -112,7 +113,7 @@ const make = Effect.gen(function* () {
     const revision = document?.revision ?? null
     if (!isComplete && apps.length === 0 && revision === acknowledgedRevision) return
     sentAtMs = nowMs
-    yield* starbase.report({ revision, apps, complete: isComplete, agentVersion })
+    yield* starbase.report({ revision, apps: withRoom(apps), complete: isComplete, agentVersion })
     yield* Metric.update(reportsSent, 1)
     failures = 0
     if (acknowledgedAtMs !== null) {

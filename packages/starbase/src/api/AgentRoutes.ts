@@ -1,4 +1,4 @@
-/** The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. */
+/** The agents' door: `domain/protocol/AgentApi` on plain routes, because a pull is answered from bytes and headers alone. Plain ones do not come here: `PlainPulls`. */
 import { gzip } from "node:zlib"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import { InvalidInput, Unauthenticated } from "@starform/domain/errors/RequestErrors"
@@ -17,7 +17,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { ResidentClusters } from "../entities/ResidentClusters.ts"
 import { EntityClients } from "../entities/EntityClients.ts"
 import { KnownOwners } from "../security/KnownOwners.ts"
 import * as Token from "../security/Token.ts"
@@ -87,15 +86,6 @@ const desiredState = (request: HttpServerRequest.HttpServerRequest) =>
     const { clusterId, agentTokenHash } = claim
     const seconds = waitSeconds(request.headers["prefer"])
     const known = knownRevision(request.headers["if-none-match"])
-    // The fall-back of every agent, every 30 s: answered from the entity's memory where that is here (INV-CLU-9). It
-    // knows the hash of its agent's token, so that nothing is left to be proved.
-    if (seconds === 0 && Option.isSome(known)) {
-      const residents = yield* ResidentClusters
-      if (residents.isUpToDate(clusterId, agentTokenHash, known.value)) {
-        yield* PullMetrics.answered("Unchanged")
-        return notModified(known.value)
-      }
-    }
     yield* checkExists(claim)
     const entities = yield* EntityClients
     const vault = yield* Vault

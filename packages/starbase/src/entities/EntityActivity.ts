@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Entity from "effect/cluster/Entity"
+import type { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -44,23 +45,28 @@ export interface OwnedIncarnation {
 export class EntityActivity extends Context.Service<
   EntityActivity,
   {
-    readonly enter: (type: string, id: string, watched: Watched) => Effect.Effect<void>
+    readonly enter: (type: string, id: string, watched: Watched) => void
     /** Leaves alone an incarnation that came after. */
-    readonly leave: (type: string, id: string, watched: Watched) => Effect.Effect<void>
+    readonly leave: (type: string, id: string, watched: Watched) => void
     readonly find: (type: string, id: string) => Effect.Effect<Option.Option<Watched>>
   }
 >()("@starform/starbase/entities/EntityActivity") {}
 
 export const layer: Layer.Layer<EntityActivity> = Layer.sync(EntityActivity, () => {
-  const residents = new Map<string, Watched>()
-  const nameOf = (type: string, id: string) => `${type} ${id}`
+  const types = new Map<string, Map<string, Watched>>()
+  const residents = (type: string) => {
+    const known = types.get(type) ?? new Map<string, Watched>()
+    types.set(type, known)
+    return known
+  }
   return EntityActivity.of({
-    enter: (type, id, watched) => Effect.sync(() => residents.set(nameOf(type, id), watched)),
-    leave: (type, id, watched) =>
-      Effect.sync(() => {
-        if (residents.get(nameOf(type, id)) === watched) residents.delete(nameOf(type, id))
-      }),
-    find: (type, id) => Effect.sync(() => Option.fromNullishOr(residents.get(nameOf(type, id))))
+    enter: (type, id, watched) => {
+      residents(type).set(id, watched)
+    },
+    leave: (type, id, watched) => {
+      if (residents(type).get(id) === watched) residents(type).delete(id)
+    },
+    find: (type, id) => Effect.sync(() => Option.fromNullishOr(residents(type).get(id)))
   })
 })
 
@@ -107,63 +113,94 @@ const isOver = (handled: object): boolean => Exit.isExit(handled) && Exit.isSucc
 
 const oldestFirst = (a: Recorded, b: Recorded) => a.arrivedMs - b.arrivedMs
 
-/**
- * The records of one incarnation, until its scope closes. Not part of its behaviour: without the register of the
- * process (a test of one entity has none) it records all the same.
- *
- * @param sequence of the newest event in memory
- */
-export const open = Effect.fnUntraced(function* (type: string, id: string, sequence: () => number | null) {
-  const register = yield* Effect.serviceOption(EntityActivity)
-  const clock = yield* Clock.Clock
-  const { host, port } = yield* Entity.CurrentRunnerAddress
-  const sinceMs = clock.currentTimeMillisUnsafe()
-  /** In order of arrival, which is the order of their turns. */
-  const waiting = new Set<Recorded>()
-  const inFlight = new Set<Recorded>()
-  let errors: ReadonlyArray<RecentError> = []
-  let turn: Recorded | undefined
+/** What an incarnation knows of its own journal. */
+interface Sequenced {
+  readonly sequence: () => number | null
+}
 
-  /** Turns go by arrival: what came before `record` and still waits has left without one (INV-OPR-6). */
-  const takeTurn = (record: Recorded) => {
-    for (const earlier of waiting.has(record) ? waiting : []) {
-      waiting.delete(earlier)
-      if (earlier === record) break
-    }
-    turn = record
-    inFlight.add(record)
+const noErrors: ReadonlyArray<RecentError> = []
+
+const none: ReadonlySet<Recorded> = new Set()
+
+const withOne = (records: Set<Recorded> | undefined, record: Recorded): Set<Recorded> =>
+  records === undefined ? new Set([record]) : records.add(record)
+
+const withoutOne = (records: Set<Recorded> | undefined, record: Recorded): Set<Recorded> | undefined => {
+  records?.delete(record)
+  return records?.size === 0 ? undefined : records
+}
+
+/** The records of one incarnation. A class: an idle entity keeps these words and no closures. */
+export class Activity implements Watched {
+  readonly #clock: Clock.Clock
+  readonly #runner: RunnerAddress
+  readonly #journaled: Sequenced
+  readonly #sinceMs: number
+  /** In order of arrival, which is the order of their turns. Here and below, no set where nothing is in it. */
+  #waiting: Set<Recorded> | undefined = undefined
+  #inFlight: Set<Recorded> | undefined = undefined
+  #errors: ReadonlyArray<RecentError> = noErrors
+  #turn: Recorded | undefined = undefined
+
+  constructor(clock: Clock.Clock, runner: RunnerAddress, journaled: Sequenced) {
+    this.#clock = clock
+    this.#runner = runner
+    this.#journaled = journaled
+    this.#sinceMs = clock.currentTimeMillisUnsafe()
   }
 
-  const end = (record: Recorded, exit: Exit.Exit<unknown, unknown>) => {
-    inFlight.delete(record)
-    if (turn === record) turn = undefined
-    const error = Exit.isFailure(exit) ? errorOf(exit.cause) : undefined
-    if (error === undefined) return
-    errors = [
-      { atMs: clock.currentTimeMillisUnsafe(), tag: record.tag, ...error },
-      ...errors.slice(0, errorsKept - 1)
-    ]
+  get look(): Effect.Effect<OwnedIncarnation> {
+    return Effect.sync(() => ({
+      owner: `${this.#runner.host}:${this.#runner.port}`,
+      incarnation: this.#incarnation()
+    }))
   }
 
-  const recorded = (handler: (request: unknown) => object) => (request: unknown) => {
-    const result = handler(request)
-    const isForked = Rpc.isWrapper(result) && result.fork
+  /** The same work, recorded from the arrival of its request, which is now, to its end. */
+  record(request: unknown, work: object): object {
+    const isForked = Rpc.isWrapper(work) && work.fork
     // A read that memory answers is over as it arrives: nobody could have seen it in flight.
-    if (isForked && isOver(result.value)) return result
-    const record = recordedOf(request, clock.currentTimeMillisUnsafe())
-    if (!isForked) waiting.add(record)
-    return Rpc.wrapMap(result as Effect.Effect<unknown, unknown>, (effect) =>
+    if (isForked && isOver(work.value)) return work
+    const record = recordedOf(request, this.#clock.currentTimeMillisUnsafe())
+    if (!isForked) this.#waiting = withOne(this.#waiting, record)
+    return Rpc.wrapMap(work as Effect.Effect<unknown, unknown>, (effect) =>
       Effect.suspend(() => {
-        if (isForked) inFlight.add(record)
-        else takeTurn(record)
+        if (isForked) this.#inFlight = withOne(this.#inFlight, record)
+        else this.#takeTurn(record)
         return effect
-      }).pipe(Effect.onExit((exit) => Effect.sync(() => end(record, exit))))
+      }).pipe(Effect.onExit((exit) => Effect.sync(() => this.#end(record, exit))))
     )
   }
 
-  const incarnation = (): Incarnation => {
-    const nowMs = clock.currentTimeMillisUnsafe()
-    if (turn === undefined) waiting.clear()
+  /** Turns go by arrival: what came before `record` and still waits has left without one (INV-OPR-6). */
+  #takeTurn(record: Recorded): void {
+    if (this.#waiting?.has(record)) {
+      for (const earlier of this.#waiting) {
+        this.#waiting.delete(earlier)
+        if (earlier === record) break
+      }
+      if (this.#waiting.size === 0) this.#waiting = undefined
+    }
+    this.#turn = record
+    this.#inFlight = withOne(this.#inFlight, record)
+  }
+
+  #end(record: Recorded, exit: Exit.Exit<unknown, unknown>): void {
+    this.#inFlight = withoutOne(this.#inFlight, record)
+    if (this.#turn === record) this.#turn = undefined
+    const error = Exit.isFailure(exit) ? errorOf(exit.cause) : undefined
+    if (error === undefined) return
+    this.#errors = [
+      { atMs: this.#clock.currentTimeMillisUnsafe(), tag: record.tag, ...error },
+      ...this.#errors.slice(0, errorsKept - 1)
+    ]
+  }
+
+  #incarnation(): Incarnation {
+    const nowMs = this.#clock.currentTimeMillisUnsafe()
+    if (this.#turn === undefined) this.#waiting = undefined
+    const waiting = this.#waiting ?? none
+    const inFlight = this.#inFlight ?? none
     const shown = (record: Recorded): RequestInFlight => ({
       tag: record.tag,
       requestId: record.requestId,
@@ -172,33 +209,28 @@ export const open = Effect.fnUntraced(function* (type: string, id: string, seque
     })
     const [oldest] = waiting
     return {
-      sinceMs,
-      sequence: sequence(),
+      sinceMs: this.#sinceMs,
+      sequence: this.#journaled.sequence(),
       waiting: waiting.size,
       waitingOldestMs: oldest === undefined ? null : shown(oldest).ageMs,
       inFlightCount: inFlight.size,
       inFlight: [...inFlight].sort(oldestFirst).slice(0, inFlightShown).map(shown),
-      errors
+      errors: this.#errors
     }
   }
+}
 
-  const look = Effect.sync(() => ({ owner: `${host}:${port}`, incarnation: incarnation() }))
-  const watched: Watched = { look }
+/**
+ * The records of one incarnation, in the register of the process until its scope closes. Without the register (a test of
+ * one entity has none) it records all the same.
+ */
+export const open = Effect.fnUntraced(function* (type: string, id: string, journaled: Sequenced) {
+  const register = yield* Effect.serviceOption(EntityActivity)
+  const activity = new Activity(yield* Clock.Clock, yield* Entity.CurrentRunnerAddress, journaled)
   if (Option.isSome(register)) {
     const { enter, leave } = register.value
-    yield* Effect.acquireRelease(enter(type, id, watched), () => leave(type, id, watched))
+    enter(type, id, activity)
+    yield* Effect.addFinalizer(() => Effect.sync(() => leave(type, id, activity)))
   }
-
-  return {
-    look,
-    /** The same handlers, each recorded from the arrival of its request to the end of its work. */
-    watch: <Handlers extends object>(handlers: Handlers): Handlers =>
-      Object.fromEntries(
-        Object.entries(handlers).map(([tag, handler]) => [
-          tag,
-          // An operator's look is no work of the entity.
-          tag === "InspectActivity" ? handler : recorded(handler as (request: unknown) => object)
-        ])
-      ) as Handlers
-  }
+  return activity
 })

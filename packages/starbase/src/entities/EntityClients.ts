@@ -16,6 +16,7 @@ import type {
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { flow } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { isSocketError } from "effect/socket/Socket"
@@ -23,6 +24,7 @@ import { isUnknownThere } from "../runners/KnownRequests.ts"
 import { AppEntity } from "./app/AppEntity.ts"
 import { ClusterEntity } from "./cluster/ClusterEntity.ts"
 import { remembered } from "./RememberedById.ts"
+import { asking, type Asking } from "./Surroundings.ts"
 import { TenantEntity } from "./tenant/TenantEntity.ts"
 
 /** How long an ordinary ask may take before the caller hears `Unavailable`; a parked read adds its own wait. */
@@ -130,13 +132,27 @@ export class EntityClients extends Context.Service<
   }
 >()("@starform/starbase/entities/EntityClients") {}
 
+type Ask = (...message: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
+
+/** The same client, whose asks go in surroundings of their own. */
+const inSurroundings =
+  (asking: Asking) =>
+  <Client extends object>(client: Client): Client =>
+    new Proxy(client, {
+      get: (_, tag) => {
+        const ask = Reflect.get(client, tag) as Ask
+        return (...message: ReadonlyArray<unknown>) => asking(ask(...message))
+      }
+    })
+
 export const layerNoDeps: Layer.Layer<EntityClients, never, Sharding> = Layer.effect(
   EntityClients,
   Effect.gen(function* () {
     // A client is its entity's address, whoever owns it: to work out its shard again for each ask is a tenth of the ask.
-    const app = remembered(yield* AppEntity.client)
-    const cluster = remembered(yield* ClusterEntity.client)
-    const tenant = remembered(yield* TenantEntity.client)
+    const own = inSurroundings(yield* asking)
+    const app = remembered(flow(yield* AppEntity.client, own))
+    const cluster = remembered(flow(yield* ClusterEntity.client, own))
+    const tenant = remembered(flow(yield* TenantEntity.client, own))
     return EntityClients.of({
       app: (id, ask, wait) => settle("app", id, ask(app(id)), wait),
       cluster: (id, ask, wait) => settle("cluster", id, ask(cluster(id)), wait),

@@ -2,16 +2,14 @@
  * The clusters that are in memory here, for the pull that is by far the most frequent: an agent that waits for nothing and
  * has the newest revision. It is answered from the memory of the entity, without an ask; everything else is asked.
  */
-import type { ClusterId } from "@starform/domain/ids/Ids"
-import type { Revision } from "@starform/domain/ids/Revision"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
 export interface ResidentCluster {
-  /** Whether this agent may pull and has what is newest. Notes that it was seen when it is so. */
-  readonly isUpToDate: (agentTokenHash: string, known: Revision) => boolean
+  /** Whether this agent may pull and `known` is the newest revision. Notes that it was seen when it is so. */
+  readonly isUpToDate: (agentTokenHash: string, known: string) => boolean
 }
 
 export class ResidentClusters extends Context.Service<
@@ -20,7 +18,7 @@ export class ResidentClusters extends Context.Service<
     /** For as long as the incarnation lives. */
     readonly enter: (id: string, cluster: ResidentCluster) => Effect.Effect<void, never, Scope.Scope>
     /** `false` for a cluster that is not in memory here: ask it. */
-    readonly isUpToDate: (id: ClusterId, agentTokenHash: string, known: Revision) => boolean
+    readonly isUpToDate: (id: string, agentTokenHash: string, known: string) => boolean
   }
 >()("@starform/starbase/entities/ResidentClusters") {}
 

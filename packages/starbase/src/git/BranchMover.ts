@@ -18,18 +18,33 @@ const DueBranch = Schema.Struct({
   identity: Schema.Struct({ projectId: ProjectId, serviceSlug: Slug })
 })
 
-const decodeDue = Schema.decodeUnknownEffect(Schema.Array(DueBranch))
+const decodeDue = Schema.decodeUnknownEffect(DueBranch)
+
+/** Branches that are moved side by side: one that takes its time holds up nobody else's. */
+const movesAtOnce = 8
+
+/** One branch; the next round tries again. */
+export const moveMax = Duration.seconds(30)
+
+/** Whatever goes wrong with one branch is its own. */
+const move = (row: unknown) =>
+  Effect.gen(function* () {
+    const settlement = yield* BranchSettlement
+    const { appId, ref, identity } = yield* decodeDue(row)
+    const repository = { projectId: identity.projectId, service: identity.serviceSlug }
+    yield* settlement.follow({ appId, ref, repository }).pipe(
+      Effect.timeout(moveMax),
+      Effect.catchCause((cause) => Effect.logWarning(`${ref} of app ${appId} not moved`, cause))
+    )
+  }).pipe(
+    Effect.catchTag("SchemaError", (error) => Effect.logError("a branch that is due cannot be read", error))
+  )
 
 /** One round: every branch that a live push left behind. */
 export const sweep = Effect.gen(function* () {
   const models = yield* ReadModels
-  const settlement = yield* BranchSettlement
-  const due = yield* Effect.flatMap(models.list("branch", "due"), decodeDue)
-  yield* Effect.forEach(due, ({ appId, ref, identity }) =>
-    settlement
-      .follow({ appId, ref, repository: { projectId: identity.projectId, service: identity.serviceSlug } })
-      .pipe(Effect.catch((error) => Effect.logWarning(`${ref} of app ${appId} not moved`, error)))
-  )
+  const due = yield* models.list("branch", "due")
+  yield* Effect.forEach(due, move, { concurrency: movesAtOnce, discard: true })
   return due.length
 })
 

@@ -1,9 +1,9 @@
 /**
  * Where a branch points after a push: at the newest commit that went live from it or was pushed detached (INV-GIT-2).
- * Sessions and the sweep come through here, one at a time per branch.
+ * Sessions and the sweep come through here, one at a time per branch in a process; processes do not overtake each other.
  */
+import { Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
-import type { CommitSha } from "@starform/domain/ids/Digest"
 import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
 import type { Principal } from "@starform/domain/model/Principal"
 import * as Context from "effect/Context"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import { EntityClients } from "../entities/EntityClients.ts"
+import * as Schedules from "../Schedules.ts"
 import type { GitFailed } from "./GitProcess.ts"
 import { GitRepositories } from "./GitRepositories.ts"
 import type { RepositoryName } from "./RepositoryName.ts"
@@ -36,12 +37,8 @@ export class BranchSettlement extends Context.Service<
   {
     /** Brings the branch to what went live from it last. Idempotent; an older deploy never takes it back. */
     readonly follow: (branch: DeployedBranch) => Effect.Effect<void, SettleError>
-    /** Moves the branch ahead of its deploy, as a detached push asks. */
-    readonly lead: (
-      branch: DeployedBranch,
-      deployId: DeployId,
-      commit: CommitSha
-    ) => Effect.Effect<void, SettleError>
+    /** Moves the branch ahead of its deploy, as a detached push asks; a newer one keeps it. */
+    readonly lead: (branch: DeployedBranch, deployId: DeployId) => Effect.Effect<void, SettleError>
   }
 >()("@starform/starbase/git/BranchSettlement") {}
 
@@ -71,23 +68,29 @@ export const layerNoDeps = Layer.effect(
             })
         )
 
-    const follow = Effect.fnUntraced(function* ({ appId, repository, ref }: DeployedBranch) {
+    /** Where the branch is comes first: a process that moves it after that knows more, and this one begins again. */
+    const settle = Effect.fnUntraced(function* (
+      { appId, repository, ref }: DeployedBranch,
+      ahead: DeployId | null
+    ) {
+      const from = yield* repositories.branch(repository, ref)
       const { deploys } = yield* entities.app(appId, (app) => app.GetApp())
       const pushes = deploys.filter((deploy) => deploy.kind === "push" && deploy.ref === ref)
-      const newest = pushes.findLast(({ phase, branchSettled }) => branchSettled || phase === "deployed")
-      if (newest !== undefined && !newest.branchSettled && newest.commit !== null) {
-        yield* repositories.moveBranch(repository, ref, newest.commit)
+      if (ahead !== null && !pushes.some(({ id }) => id === ahead)) {
+        return yield* new Unavailable({ what: `app ${appId}` })
       }
-      const due = pushes.filter(({ phase, branchSettled }) => phase === "deployed" && !branchSettled)
+      const leads = pushes.filter(({ id, phase }) => id === ahead || phase === "deployed")
+      const newest = pushes.findLast((push) => push.branchSettled || leads.includes(push))
+      if (newest !== undefined && !newest.branchSettled && newest.commit !== null) {
+        yield* repositories.moveBranch(repository, ref, newest.commit, from)
+      }
+      const due = leads.filter(({ branchSettled }) => !branchSettled)
       yield* Effect.forEach(due, ({ id }) => settled(entities, appId, id), { discard: true })
-    })
+    }, Effect.retry(Schedules.branchMoves))
 
     return BranchSettlement.of({
-      follow: (branch) => inTurn(branch)(follow(branch)),
-      lead: (branch, deployId, commit) =>
-        repositories
-          .moveBranch(branch.repository, branch.ref, commit)
-          .pipe(Effect.andThen(settled(entities, branch.appId, deployId)), inTurn(branch))
+      follow: (branch) => inTurn(branch)(settle(branch, null)),
+      lead: (branch, deployId) => inTurn(branch)(settle(branch, deployId))
     })
   })
 )

@@ -20,8 +20,16 @@ export class BundleIndex extends Context.Service<
   BundleIndex,
   {
     readonly newest: (name: RepositoryName) => Effect.Effect<Option.Option<KnownBundle>, SqlError>
-    /** From here on this one is the newest; the one before it is superseded. */
-    readonly record: (name: RepositoryName, digest: Digest, refsHash: string) => Effect.Effect<void, SqlError>
+    /**
+     * From here on this one is the newest, and `instead`, which must have been it, is superseded. Answers `false`, and
+     * changes nothing, when another process has recorded one meanwhile: its may be of newer refs.
+     */
+    readonly record: (
+      name: RepositoryName,
+      digest: Digest,
+      refsHash: string,
+      instead: Digest | null
+    ) => Effect.Effect<boolean, SqlError>
     /** Whether it is the newest bundle of any repository: equal repositories have equal bundles. */
     readonly isNewest: (digest: Digest) => Effect.Effect<boolean, SqlError>
     /** The superseded blob is gone. */
@@ -55,13 +63,15 @@ export const layerPostgres: Layer.Layer<BundleIndex, SqlError, SqlClient.SqlClie
           WHERE project_id = ${projectId} AND service = ${service}`.pipe(
           Effect.map((rows) => Option.fromNullishOr(rows[0]))
         ),
-      record: ({ projectId, service }, digest, refsHash) =>
-        Effect.asVoid(sql`
+      record: ({ projectId, service }, digest, refsHash, instead) =>
+        sql`
           INSERT INTO repository_bundles AS held (project_id, service, digest, refs_hash)
           VALUES (${projectId}, ${service}, ${digest}, ${refsHash})
           ON CONFLICT (project_id, service) DO UPDATE SET
             superseded = CASE WHEN held.digest = excluded.digest THEN held.superseded ELSE held.digest END,
-            digest = excluded.digest, refs_hash = excluded.refs_hash`),
+            digest = excluded.digest, refs_hash = excluded.refs_hash
+            WHERE held.digest = ${instead}::text
+          RETURNING digest`.pipe(Effect.map((rows) => rows.length === 1)),
       isNewest: (digest) =>
         sql<{ found: boolean }>`
           SELECT EXISTS (SELECT 1 FROM repository_bundles WHERE digest = ${digest}) AS found`.pipe(

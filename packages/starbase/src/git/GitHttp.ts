@@ -50,7 +50,7 @@ const slug = (kind: string, text: string | undefined) =>
   )
 
 /** Who asks for what. Makes the repository of a service that is asked for for the first time. */
-const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, url: URL) {
+export const locate = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, url: URL) {
   const authenticator = yield* Authenticator
   const directory = yield* Directory
   const repositories = yield* GitRepositories

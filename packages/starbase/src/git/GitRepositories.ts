@@ -31,10 +31,14 @@ export class GitRepositories extends Context.Service<
       deployId: DeployId,
       commit: CommitSha
     ) => Effect.Effect<void, GitProcess.GitFailed>
+    /** Where a branch is; `null` when there is none. */
+    readonly branch: (name: RepositoryName, ref: string) => Effect.Effect<string | null, GitProcess.GitFailed>
+    /** @param from where it must be, or nothing is moved: another process may have moved it meanwhile */
     readonly moveBranch: (
       name: RepositoryName,
       ref: string,
-      commit: CommitSha
+      commit: CommitSha,
+      from?: string | null
     ) => Effect.Effect<void, GitProcess.GitFailed>
     /** Whether the id is a commit's: a tag or a tree can be pushed to a branch's name as well. */
     readonly isCommit: (name: RepositoryName, id: string) => Effect.Effect<boolean, GitProcess.GitFailed>
@@ -52,6 +56,9 @@ export class GitRepositories extends Context.Service<
     ) => Stream.Stream<Uint8Array, GitProcess.GitFailed>
   }
 >()("@starform/starbase/git/GitRepositories") {}
+
+/** To git: a branch that is not there. */
+const nowhere = "0".repeat(40)
 
 const isGitFailed = Schema.is(GitProcess.GitFailed)
 
@@ -134,10 +141,19 @@ export const layerNoDeps = Layer.effect(
       ensure,
       keep: (name, deployId, commit) =>
         Effect.asVoid(git(name, "update-ref", `refs/starform/deploys/${deployId}`, commit)),
-      moveBranch: (name, ref, commit) =>
+      branch: (name, ref) =>
         ensure(name).pipe(
-          Effect.andThen(git(name, "update-ref", ref, commit)),
-          Effect.andThen(bundles.changed(name))
+          Effect.andThen(git(name, "for-each-ref", "--format=%(objectname)", ref)),
+          Effect.map((commit) => (commit === "" ? null : commit))
+        ),
+      // A git that ended without a word may have moved it.
+      moveBranch: (name, ref, commit, from) =>
+        Effect.andThen(
+          ensure(name),
+          git(name, "update-ref", ref, commit, ...(from === undefined ? [] : [from ?? nowhere])).pipe(
+            Effect.ensuring(bundles.changed(name)),
+            Effect.asVoid
+          )
         ),
       isCommit: (name, id) => Effect.map(git(name, "cat-file", "-t", id), (type) => type === "commit"),
       subject: (name, commit) => git(name, "log", "-1", "--format=%s", commit),

@@ -221,11 +221,11 @@ export const layerNoDeps = Layer.effect(
       isDetached: boolean,
       print: Print
     ) {
-      const { repository, update, commit } = push
+      const { repository, update } = push
       const accepted = yield* accept(push, environment, print)
       const branch = { appId: accepted.appId, repository, ref: update.ref }
       if (isDetached) {
-        yield* moved(update.ref, settlement.lead(branch, accepted.deploy.id, commit))
+        yield* moved(update.ref, settlement.lead(branch, accepted.deploy.id))
         yield* Effect.forEach(PushOutput.detached(accepted.deploy.id, accepted.target), print)
         return null
       }

@@ -3,7 +3,7 @@
  * (INV-GIT-7). Nobody waits for a bundle to be written; a restore is waited for.
  */
 import { createHash } from "node:crypto"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -46,6 +46,7 @@ export class RepositoryBundles extends Context.Service<
 >()("@starform/starbase/git/RepositoryBundles") {}
 
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
+const isProjectId = Schema.is(RepositoryName.fields.projectId)
 
 const make = Effect.fnUntraced(function* (settings: BundleSettings) {
   const { directory: root, searchPath } = yield* GitConfig
@@ -75,24 +76,27 @@ const make = Effect.fnUntraced(function* (settings: BundleSettings) {
     yield* index.forget(name, superseded)
   })
 
-  const write = Effect.fnUntraced(function* (name: RepositoryName) {
+  /** Answers `false` when another process wrote one meanwhile, of refs that may be older or newer. */
+  const writeOnce = Effect.fnUntraced(function* (name: RepositoryName) {
     const path = pathIn(root, name)
-    if (!(yield* fs.exists(join(path, "HEAD")))) return
-    const refs = yield* git(path, "for-each-ref", "--format=%(objectname) %(refname)")
-    if (refs === "") return
+    if (!(yield* fs.exists(join(path, "HEAD")))) return true
     // What an interrupted write left behind.
     yield* dismiss(name)
+    // Before the refs: whoever records a bundle after this may have seen newer ones.
+    const known = Option.getOrNull(yield* index.newest(name))
+    const refs = yield* git(path, "for-each-ref", "--format=%(objectname) %(refname)")
+    if (refs === "") return true
     const refsHash = createHash("sha256").update(refs).digest("hex")
-    const known = yield* index.newest(name)
-    const isKept =
-      Option.isSome(known) &&
-      known.value.refsHash === refsHash &&
-      Option.isSome(yield* blobs.stat(known.value.digest))
-    if (isKept) return
+    const isKept = known?.refsHash === refsHash && Option.isSome(yield* blobs.stat(known.digest))
+    if (isKept) return true
     const { digest } = yield* blobs.put(bundle(path))
-    yield* index.record(name, digest, refsHash)
+    if (!(yield* index.record(name, digest, refsHash, known?.digest ?? null))) return false
     yield* dismiss(name)
+    return true
   })
+
+  const write = (name: RepositoryName) =>
+    Effect.asVoid(Effect.repeat(writeOnce(name), { until: (isWritten) => isWritten }))
 
   const offerAfter = (delay: Duration.Input, name: RepositoryName) =>
     Effect.suspend(() => {
@@ -115,30 +119,48 @@ const make = Effect.fnUntraced(function* (settings: BundleSettings) {
     )
   })
 
-  /** Bundles that a process which ended did not write any more. */
-  const lookAtAll = Effect.gen(function* () {
-    for (const projectId of yield* fs.readDirectory(root)) {
-      const entries = yield* Effect.orElseSucceed(fs.readDirectory(join(root, projectId)), () => [])
-      for (const entry of entries) {
-        const name = decodeName({ projectId, service: entry.replace(/\.git$/, "") })
+  const listed = (path: string) =>
+    Effect.catchTag(fs.readDirectory(path), "PlatformError", (error) =>
+      error.reason._tag === "NotFound" ? Effect.succeed([]) : Effect.fail(error)
+    )
+
+  /** Bundles that a process which ended did not write any more. Nobody else looks: a disk that does not answer is asked again. */
+  const lookAtAll: Effect.Effect<void> = Effect.gen(function* () {
+    for (const project of yield* listed(root)) {
+      if (!isProjectId(project)) continue
+      for (const entry of yield* listed(join(root, project))) {
+        const name = decodeName({ projectId: project, service: entry.replace(/\.git$/, "") })
         if (entry.endsWith(".git") && Option.isSome(name)) yield* offerAfter(0, name.value)
       }
     }
   }).pipe(
-    Effect.catchTag("PlatformError", (error) =>
-      error.reason._tag === "NotFound" ? Effect.void : Effect.logWarning("bundles of repositories", error)
+    Effect.catch((error) =>
+      Effect.logWarning("bundles of repositories", error).pipe(
+        Effect.andThen(Effect.sleep(settings.retryInterval)),
+        Effect.andThen(Effect.suspend(() => lookAtAll))
+      )
     )
   )
 
-  /** Aside first: a repository that is there is whole. */
+  /** What a rename finds in its place: a repository that another process restored meanwhile, or a folder without one. */
+  const moveTo = Effect.fnUntraced(function* (path: string, whole: string) {
+    const isMoved = yield* Effect.isSuccess(fs.rename(whole, path))
+    if (isMoved || (yield* fs.exists(join(path, "HEAD")))) return
+    yield* fs.remove(path, { recursive: true, force: true })
+    yield* fs.rename(whole, path)
+  })
+
+  /** Aside first, and each process for itself: a repository that is there is whole, and stays. */
   const restore = Effect.fnUntraced(function* (name: RepositoryName) {
     const known = yield* index.newest(name)
     if (Option.isNone(known)) return false
     const path = pathIn(root, name)
-    const partial = `${path}.partial`
-    const file = join(partial, "restored.bundle")
-    yield* fs.remove(partial, { recursive: true, force: true })
-    yield* fs.makeDirectory(partial, { recursive: true, mode: 0o700 })
+    yield* fs.makeDirectory(dirname(path), { recursive: true, mode: 0o700 })
+    const aside = yield* fs.makeTempDirectoryScoped({
+      directory: dirname(path),
+      prefix: `${name.service}.partial-`
+    })
+    const [whole, file] = [join(aside, "whole"), join(aside, "bundle")]
     const lost = yield* Stream.run(blobs.get(known.value.digest), fs.sink(file)).pipe(
       Effect.as(null),
       Effect.catchTags({
@@ -151,26 +173,15 @@ const make = Effect.fnUntraced(function* (settings: BundleSettings) {
         `repository ${name.projectId}/${name.service} begins anew, without its history`,
         lost
       )
-      yield* fs.remove(partial, { recursive: true })
       return false
     }
-    yield* git(partial, "init", "--quiet", "--bare", "--initial-branch=main")
-    yield* git(
-      partial,
-      "-c",
-      "gc.auto=0",
-      "fetch",
-      "--quiet",
-      "--no-write-fetch-head",
-      file,
-      "+refs/*:refs/*"
-    )
-    yield* fs.remove(file)
-    yield* fs.remove(path, { recursive: true, force: true })
-    yield* fs.rename(partial, path)
+    yield* fs.makeDirectory(whole, { mode: 0o700 })
+    yield* git(whole, "init", "--quiet", "--bare", "--initial-branch=main")
+    yield* git(whole, "-c", "gc.auto=0", "fetch", "--quiet", "--no-write-fetch-head", file, "+refs/*:refs/*")
+    yield* moveTo(path, whole)
     yield* Effect.logInfo(`repository ${name.projectId}/${name.service} is restored from its bundle`)
     return true
-  })
+  }, Effect.scoped)
 
   yield* Effect.forkScoped(Effect.forever(work))
   yield* Effect.forkScoped(lookAtAll)

@@ -61,6 +61,8 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
 
   const streamOf = (key: Journal.EntityKey) => events.get(keyOf(key.type, key.id)) ?? []
 
+  const lineKey = ({ key, line }: Outbox.OutboxLine) => keyOf(key.type, key.id, line)
+
   const isRow = (row: Outbox.OutboxRow) => (other: Outbox.OutboxRow) =>
     other.key.type === row.key.type &&
     other.key.id === row.key.id &&
@@ -103,6 +105,7 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
       key,
       sequence,
       position: index + 1,
+      line: Outbox.lineOf(effect),
       effect: copy(effect),
       attempts: 0,
       dueMs: 0,
@@ -156,11 +159,14 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
     due: (nowMs, limit) =>
       Effect.sync(() => {
         const oldest = new Map<string, PendingRow>()
-        for (const row of pending) {
-          const entity = keyOf(row.key.type, row.key.id)
-          if (!oldest.has(entity)) oldest.set(entity, row)
-        }
-        return [...oldest.values()].filter((row) => row.dueMs <= nowMs).slice(0, limit)
+        for (const row of pending) if (!oldest.has(lineKey(row))) oldest.set(lineKey(row), row)
+        const isEarlier = (a: PendingRow, b: PendingRow) => a.attempts - b.attempts || a.dueMs - b.dueMs
+        const due = [...oldest.values()].filter((row) => row.dueMs <= nowMs)
+        return [...Map.groupBy(due, Outbox.shareOf).values()]
+          .flatMap((share) => share.sort(isEarlier).map((row, place) => ({ row, place })))
+          .sort((a, b) => a.place - b.place || isEarlier(a.row, b.row))
+          .slice(0, limit)
+          .map(({ row }) => row)
       }),
     done: (rows) =>
       Effect.sync(() => {
@@ -175,16 +181,16 @@ const make = Effect.fnUntraced(function* (settings: JournalSettings) {
       }),
     backlog: (limit, only) =>
       Effect.sync(() => {
-        const groups = Map.groupBy(pending, ({ key }) => keyOf(key.type, key.id))
-        const wanted = only === undefined ? [...groups.keys()] : [keyOf(only.type, only.id)]
+        const lines = Map.groupBy(pending, lineKey)
+        const wanted = only === undefined ? [...lines.keys()] : [lineKey(only)]
         return wanted
-          .flatMap((entity): ReadonlyArray<Outbox.OutboxBacklog> => {
-            const rows = groups.get(entity) ?? []
+          .flatMap((wantedLine): ReadonlyArray<Outbox.OutboxBacklog> => {
+            const rows = lines.get(wantedLine) ?? []
             const [next] = rows
             if (next === undefined) return []
-            const { key, effect, atMs, attempts, dueMs, problem } = next
+            const { key, line, effect, atMs, attempts, dueMs, problem } = next
             const tag = (effect as { readonly _tag: string })._tag
-            return [{ key, rows: rows.length, effect: tag, atMs, attempts, dueMs, problem }]
+            return [{ key, line, rows: rows.length, effect: tag, atMs, attempts, dueMs, problem }]
           })
           .sort((a, b) => b.attempts - a.attempts || (a.atMs ?? 0) - (b.atMs ?? 0))
           .slice(0, limit)

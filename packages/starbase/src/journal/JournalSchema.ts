@@ -101,6 +101,17 @@ const inspectRunners = Effect.gen(function* () {
   )`
 })
 
+/**
+ * Which effects of an entity wait for each other: `lineOf` says the same. Generated, so that rows which an older runner
+ * still writes have it.
+ */
+const lineUpEffects = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE outbox ADD COLUMN line text NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN effect->>'_tag' = 'TellObserved' THEN coalesce(effect->>'appId', '') ELSE '' END) STORED`
+  yield* sql`CREATE INDEX outbox_by_line ON outbox (entity_type, entity_id, line, sequence, position)`
+})
+
 /** Which runners reach which. By the database's clock: those of runners may be wrong. */
 const seeRunners = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -116,7 +127,8 @@ const migrate = Migrator.make({})({
     "0001_create_journal": createJournal,
     "0002_index_owners": indexOwners,
     "0003_inspect_runners": inspectRunners,
-    "0004_see_runners": seeRunners
+    "0004_line_up_effects": lineUpEffects,
+    "0005_see_runners": seeRunners
   }),
   table: "starbase_migrations"
 })

@@ -51,3 +51,7 @@ export const defaults: JournalSettings = {
   },
   retryAfterSeconds: 1
 }
+
+/** Bounds on snapshots: at most one per this many events and this much time (design §4). */
+export const snapshotEveryEvents = 100
+export const snapshotEveryMs = 60_000

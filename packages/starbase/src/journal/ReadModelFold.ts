@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ReadModelRow, ReservedName, StoredEvent } from "./Journal.ts"
-import { consequences, type EntityModel } from "./JournaledEntity.ts"
+import { consequences, type EntityModel } from "./EntityModel.ts"
 
 /** The rows and names that an entity accounts for. */
 export interface Account {

@@ -7,7 +7,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Singleton from "effect/cluster/Singleton"
-import { Outbox, type OutboxRow } from "../journal/Outbox.ts"
+import { Outbox, type OutboxLine, type OutboxRow, shareOf } from "../journal/Outbox.ts"
 import * as Schedules from "../Schedules.ts"
 import { asHop } from "./EffectHop.ts"
 import { OutboxEffect } from "./OutboxEffect.ts"
@@ -29,8 +29,11 @@ export class OutboxPerformer extends Context.Service<
 /** The relay looks again after this long even when nothing wakes it. */
 export const pollInterval = Duration.seconds(1)
 
-/** Entities whose effects are under way side by side, one effect each. */
-export const entitiesAtOnce = 256
+/** Effects that are under way side by side, one of each line. */
+export const effectsAtOnce = 256
+
+/** Of these, how many one share may have: whatever a project's effects do not get done leaves room for others (INV-OUT-6). */
+export const effectsPerShare = 32
 
 /** One attempt at one effect; longer than any ask of an entity (20 s), so that its own error is heard first. */
 export const attemptMax = Duration.seconds(30)
@@ -40,7 +43,7 @@ const requestIdOf = (row: OutboxRow): string =>
 
 const decodeEffect = Schema.decodeUnknownEffect(OutboxEffect)
 
-/** One attempt at one row. Whatever fails leaves the row, and the entity behind it, for later. */
+/** One attempt at one row. Whatever fails leaves the row, and the line behind it, for later. */
 const attempt = Effect.gen(function* () {
   const outbox = yield* Outbox
   const performer = yield* OutboxPerformer
@@ -75,7 +78,7 @@ const attempt = Effect.gen(function* () {
     )
 })
 
-/** Starts whatever is due and waits for more, or for an entity to be free again: no entity waits for another. */
+/** Starts whatever is due and waits for more, or for a line to be free again: no line waits for another. */
 const relay = Effect.gen(function* () {
   const outbox = yield* Outbox
   const perform = yield* attempt
@@ -83,23 +86,32 @@ const relay = Effect.gen(function* () {
   const underWay = yield* FiberSet.make()
   const ended = yield* Queue.sliding<void>(1)
   const busy = new Set<string>()
-  const nameOf = ({ key }: OutboxRow) => `${key.type} ${key.id}`
+  const shares = new Map<string, number>()
+  const nameOf = ({ key, line }: OutboxLine) => `${key.type} ${key.id} ${line}`
+  const taken = (row: OutboxLine) => shares.get(shareOf(row)) ?? 0
 
   const start = (row: OutboxRow) => {
-    const name = nameOf(row)
-    busy.add(name)
+    busy.add(nameOf(row))
+    shares.set(shareOf(row), taken(row) + 1)
+    const leave = Effect.sync(() => {
+      busy.delete(nameOf(row))
+      if (taken(row) === 1) shares.delete(shareOf(row))
+      else shares.set(shareOf(row), taken(row) - 1)
+    })
     return perform(row).pipe(
-      Effect.ensuring(Effect.sync(() => busy.delete(name))),
+      Effect.ensuring(leave),
       Effect.andThen(Queue.offer(ended, undefined)),
       FiberSet.run(underWay)
     )
   }
 
+  const hasRoom = (row: OutboxRow) =>
+    busy.size < effectsAtOnce && taken(row) < effectsPerShare && !busy.has(nameOf(row))
+
   const startDue = Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
-    const oldest = yield* outbox.due(nowMs, entitiesAtOnce + busy.size)
-    const free = oldest.filter((row) => !busy.has(nameOf(row))).slice(0, entitiesAtOnce - busy.size)
-    yield* Effect.forEach(free, start, { discard: true })
+    const due = yield* outbox.due(nowMs, effectsAtOnce + busy.size)
+    yield* Effect.forEach(due, (row) => (hasRoom(row) ? start(row) : Effect.void), { discard: true })
   })
 
   const somethingNew = Effect.raceFirst(awaitWork, Queue.take(ended))

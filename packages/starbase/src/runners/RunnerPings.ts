@@ -4,6 +4,7 @@
  * 0015). The one that looks after all (a singleton of the cluster) judges by the same, and lets them back.
  */
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
+import type { Runner } from "effect/cluster/Runner"
 import type { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as Runners from "effect/cluster/Runners"
 import { RunnerStorage } from "effect/cluster/RunnerStorage"
@@ -79,6 +80,15 @@ const pings = Effect.fnUntraced(function* (name: string) {
   }
 })
 
+/** Shard groups that no healthy runner takes. */
+const abandoned = (runners: ReadonlyArray<readonly [Runner, boolean]>): ReadonlySet<string> => {
+  const groups = new Set(runners.flatMap(([runner]) => runner.groups))
+  for (const [runner, healthy] of runners) {
+    if (healthy) for (const group of runner.groups) groups.delete(group)
+  }
+  return groups
+}
+
 const judge = Effect.fnUntraced(function* (self: RunnerAddress) {
   const members = yield* RunnerStorage
   const views = yield* RunnerViews
@@ -107,12 +117,21 @@ const judge = Effect.fnUntraced(function* (self: RunnerAddress) {
     return { runners, out }
   })
 
-  /** What the singleton would do in its next round, if it is not the one that is away. */
+  /**
+   * What the singleton would do in its next round, if it is not the one that is away; and what nobody else does: two that
+   * judged at the same time may have taken each other out, and with them the last who could hold the singleton's shard.
+   */
   const carryOut = Effect.gen(function* () {
-    if (![...seen.values()].includes(false)) return
+    const isAllSeen = ![...seen.values()].includes(false)
+    if (isAllSeen && abandoned(yield* members.getRunners).size === 0) return
     const { runners, out } = yield* verdict
-    for (const [{ address }, healthy] of runners) {
-      if (healthy && out.has(nameOf(address))) yield* members.setRunnerHealth(address, false)
+    const groups = abandoned(runners)
+    for (const [{ address, groups: taken }, healthy] of runners) {
+      const isOut = out.has(nameOf(address))
+      if (healthy && isOut) yield* members.setRunnerHealth(address, false)
+      if (!healthy && !isOut && taken.some((group) => groups.has(group))) {
+        yield* members.setRunnerHealth(address, true)
+      }
     }
   })
 

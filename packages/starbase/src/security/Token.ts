@@ -1,5 +1,5 @@
 /** The grammar of bearer tokens and the hash that stands for them at rest. */
-import { createHash } from "node:crypto"
+import { hash as digest } from "node:crypto"
 import { ClusterId, WorkspaceId } from "@starform/domain/ids/Ids"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -13,7 +13,7 @@ export type TokenClaim =
 
 /** SHA-256 (hex) of the whole token text. */
 export const hash = (token: Redacted.Redacted<string>): string =>
-  createHash("sha256").update(Redacted.value(token)).digest("hex")
+  digest("sha256", Redacted.value(token), "hex")
 
 const secret = /^[A-Za-z0-9_-]{43}$/
 

@@ -1,4 +1,5 @@
 /** The build of one deploy, as a workflow of its own in the shard group `builds`: a rollback never waits for a builder. */
+import { Unavailable } from "@starform/domain/errors/RequestErrors"
 import { AppId } from "@starform/domain/ids/AppId"
 import { BuildId, DeployId } from "@starform/domain/ids/Ids"
 import { DeployFailure, isTerminal } from "@starform/domain/model/Deploy"
@@ -91,10 +92,16 @@ const buildOf = (appId: AppId, deployId: DeployId) =>
         entities.app(appId, (app) => app.StartBuild({ requestId, principal, deployId }))
       )
       if (started === null) return { _tag: "Moot" } as const
-      const state = yield* askApp(
-        appId,
-        entities.app(appId, (app) => app.GetApp())
-      )
+      // A late owner does not know the deploy yet that its successor began: what it tells is of before, and not "moot".
+      const knowing = entities
+        .app(appId, (app) => app.GetApp())
+        .pipe(
+          Effect.filterOrFail(
+            ({ ordinal }) => ordinal >= started.ordinal,
+            () => new Unavailable({ what: `app ${appId}` })
+          )
+        )
+      const state = yield* askApp(appId, knowing)
       const record = state?.deploys.find(({ id }) => id === deployId)
       const identity = state?.identity ?? null
       if (record?.source == null || record.commit === null || identity === null) {

@@ -26,48 +26,69 @@ const wakeMax = Duration.seconds(5)
 
 const RunningDeploy = Schema.Struct({ appId: AppId, deployId: DeployId, requestedAtMs: Schema.Int })
 
-const decodeRunning = Schema.decodeUnknownEffect(Schema.Array(RunningDeploy))
+const decodeRunning = Schema.decodeUnknownEffect(RunningDeploy)
 
-/** One round. Answers how many deploys were ended. */
+/** Deploys that are woken, or ended, side by side. */
+const deploysAtOnce = 8
+
+const readable = (row: unknown) =>
+  decodeRunning(row).pipe(
+    Effect.map((deploy) => [deploy]),
+    Effect.catch((error) => Effect.as(Effect.logError("a running deploy cannot be read", error), []))
+  )
+
+const wake = Effect.fnUntraced(function* ({ deployId }: typeof RunningDeploy.Type) {
+  const deploys = yield* DeployRuns
+  yield* deploys.resume(deployId).pipe(
+    Effect.interruptible,
+    Effect.timeoutOption(wakeMax),
+    Effect.catchCause((cause) => Effect.logWarning(`deploy ${deployId} is not woken`, cause))
+  )
+})
+
+/** Answers whether it has ended. */
+const end = Effect.fnUntraced(function* ({ appId, deployId }: typeof RunningDeploy.Type) {
+  const entities = yield* EntityClients
+  yield* Effect.logError(`deploy ${deployId} of ${appId} outlived all its deadlines`)
+  return yield* entities
+    .app(appId, (app) =>
+      app.FailDeploy({
+        requestId: requestIdOf(deployId, "Abandoned"),
+        principal,
+        deployId,
+        failure: {
+          phase: "pending",
+          code: "Abandoned",
+          reason: "Starform lost track of this deploy; this is our fault",
+          advice: "Push again.",
+          output: []
+        }
+      })
+    )
+    .pipe(
+      Effect.as(true),
+      Effect.catchCause((cause) =>
+        Effect.as(Effect.logWarning(`deploy ${deployId} is not ended`, cause), false)
+      )
+    )
+})
+
+/** One round. Whatever goes wrong with one deploy is its own. Answers how many deploys were ended. */
 export const sweep = Effect.gen(function* () {
   const models = yield* ReadModels
-  const entities = yield* EntityClients
   const { buildDeadline, rolloutDeadline } = yield* StarbaseConfig
-  const running = yield* Effect.flatMap(models.list("running-deploy", "all"), decodeRunning)
+  const rows = yield* models.list("running-deploy", "all")
+  const running = (yield* Effect.forEach(rows, readable)).flat()
   const nowMs = yield* Clock.currentTimeMillis
   const limitMs = [buildDeadline, rolloutDeadline, grace].reduce(
     (sum, duration) => sum + Duration.toMillis(duration),
     0
   )
-  const deploys = yield* DeployRuns
   const long = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > Duration.toMillis(wakeAfter))
-  yield* Effect.forEach(
-    long,
-    ({ deployId }) => Effect.timeoutOption(Effect.interruptible(deploys.resume(deployId)), wakeMax),
-    { concurrency: 8, discard: true }
-  )
+  yield* Effect.forEach(long, wake, { concurrency: deploysAtOnce, discard: true })
   const stuck = running.filter(({ requestedAtMs }) => nowMs - requestedAtMs > limitMs)
-  yield* Effect.forEach(stuck, ({ appId, deployId }) =>
-    Effect.logError(`deploy ${deployId} of ${appId} outlived all its deadlines`).pipe(
-      Effect.andThen(
-        entities.app(appId, (app) =>
-          app.FailDeploy({
-            requestId: requestIdOf(deployId, "Abandoned"),
-            principal,
-            deployId,
-            failure: {
-              phase: "pending",
-              code: "Abandoned",
-              reason: "Starform lost track of this deploy; this is our fault",
-              advice: "Push again.",
-              output: []
-            }
-          })
-        )
-      )
-    )
-  )
-  return stuck.length
+  const ended = yield* Effect.forEach(stuck, end, { concurrency: deploysAtOnce })
+  return ended.filter((hasEnded) => hasEnded).length
 })
 
 export const layerNoDeps = Singleton.make(

@@ -4,9 +4,11 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Layer, Redacted, Schedule } from "effect"
 import { EntityId } from "effect/cluster"
 import { Sharding } from "effect/cluster/Sharding"
+import * as BuildQueue from "@starform/starbase/builds/BuildQueue"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
 import * as Specimens from "../entities/Specimens.ts"
-import type { Asked, Question, RunnerSettings, Said } from "./RunnerMessages.ts"
+import type { Script } from "../harness/ScriptedBuilder.ts"
+import { type Asked, hangingRef, type Question, type RunnerSettings, type Said } from "./RunnerMessages.ts"
 import * as RunnerWorld from "./RunnerWorld.ts"
 
 const { databaseUrl, runnerPort, masterKey }: RunnerSettings = JSON.parse(process.argv[2]!)
@@ -59,18 +61,31 @@ const door = Effect.gen(function* () {
   yield* say({ kind: "ready" })
 })
 
-/** Every build succeeds, after a moment in which it may be lost. */
-const script = () =>
-  Effect.succeed({
-    digest: Specimens.digest(1),
-    image: Specimens.image(1),
-    processes: [{ name: Specimens.web, command: ["node", "server.js"] }],
-    healthPath: null,
-    durations: { queuedMs: 0, sourceMs: 0, installMs: 0, buildMs: 0, packageMs: 0, totalMs: 0 }
-  }).pipe(Effect.delay("200 millis"))
+const built = {
+  digest: Specimens.digest(1),
+  image: Specimens.image(1),
+  processes: [{ name: Specimens.web, command: ["node", "server.js"] }],
+  healthPath: null,
+  durations: { queuedMs: 0, sourceMs: 0, installMs: 0, buildMs: 0, packageMs: 0, totalMs: 0 }
+}
+
+/** In turn, as with any builder: a build succeeds after a moment in which it may be lost, or never ends. */
+const scriptOf =
+  (queue: BuildQueue.BuildQueue["Service"]): Script =>
+  ({ buildId, gitRef, workspaceId }) =>
+    queue.enter({ buildId, workspaceId }).pipe(
+      Effect.orDie,
+      Effect.flatMap(({ turn }) => turn),
+      Effect.andThen(
+        gitRef === hangingRef ? Effect.never : Effect.delay(Effect.succeed(built), "200 millis")
+      ),
+      Effect.scoped
+    )
+
+const runner = Layer.unwrap(
+  Effect.map(BuildQueue.BuildQueue, (queue) => RunnerWorld.layerWithDeploys(place, scriptOf(queue)))
+).pipe(Layer.provide(BuildQueue.layer()))
 
 process.on("disconnect", () => process.exit(1))
 
-NodeRuntime.runMain(
-  Layer.launch(Layer.effectDiscard(door).pipe(Layer.provide(RunnerWorld.layerWithDeploys(place, script))))
-)
+NodeRuntime.runMain(Layer.launch(Layer.effectDiscard(door).pipe(Layer.provide(runner))))

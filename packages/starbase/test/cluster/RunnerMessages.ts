@@ -2,6 +2,9 @@
 import type { EntityKey } from "@starform/starbase/journal/Journal"
 import type { Disturbance } from "./Disturbed.ts"
 
+/** A push to this ref has a build that never ends. */
+export const hangingRef = "refs/heads/hangs"
+
 /** The first argument of the process, as JSON. */
 export interface RunnerSettings extends Disturbance {
   readonly databaseUrl: string

@@ -1,7 +1,7 @@
 /** Both sides of INV-JRN-8 for one entity: what its appends leave behind, and what a rebuild makes of its journal. */
 import { Effect, Schema } from "effect"
 import type { ReadModelRow, StoredEvent } from "@starform/starbase/journal/Journal"
-import type { EntityModel } from "@starform/starbase/journal/JournaledEntity"
+import type { EntityModel } from "@starform/starbase/journal/EntityModel"
 import { foldOf } from "@starform/starbase/journal/ReadModelFold"
 
 const idOf = ({ model, key }: ReadModelRow) => `${model} ${key}`

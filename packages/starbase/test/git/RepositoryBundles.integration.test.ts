@@ -1,16 +1,20 @@
 /** Bundles of real repositories: written when something changed, one blob each, and made into repositories again. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, Stream } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Option, Schedule, Stream } from "effect"
+import { systemError } from "effect/PlatformError"
+import { ChildProcessSpawner } from "effect/process"
+import { CommitSha, Digest } from "@starform/domain/ids/Digest"
 import { ProjectId } from "@starform/domain/ids/Ids"
 import { Slug } from "@starform/domain/ids/Slug"
 import * as BundleIndex from "@starform/starbase/git/BundleIndex"
 import { GitConfig } from "@starform/starbase/git/GitConfig"
+import * as GitRepositories from "@starform/starbase/git/GitRepositories"
 import * as RepositoryBundles from "@starform/starbase/git/RepositoryBundles"
 import { pathIn, type RepositoryName } from "@starform/starbase/git/RepositoryName"
 import { BlobStore, DiskFull } from "@starform/starbase/storage/BlobStore"
@@ -79,6 +83,23 @@ const repository = Effect.gen(function* () {
 
 const newest = (name: RepositoryName) =>
   Effect.flatMap(BundleIndex.BundleIndex, (index) => Effect.map(index.newest(name), Option.getOrThrow))
+
+/** git moves a branch, and is killed before it says so. */
+const killed = Layer.effect(
+  ChildProcessSpawner.ChildProcessSpawner,
+  Effect.map(ChildProcessSpawner.ChildProcessSpawner, ({ spawn }) =>
+    ChildProcessSpawner.make((command) =>
+      Effect.map(spawn(command), (child) =>
+        command._tag === "StandardCommand" && command.args.includes("update-ref")
+          ? ChildProcessSpawner.makeHandle({
+              ...child,
+              exitCode: Effect.as(child.exitCode, ChildProcessSpawner.ExitCode(137))
+            })
+          : child
+      )
+    )
+  )
+)
 
 const blobCount = Effect.flatMap(BlobStore, ({ list }) => Stream.runCount(list))
 
@@ -156,8 +177,8 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("RepositoryBundl
         const refs = yield* clone.git("ls-remote", path)
         yield* bundles.write(name)
         rmSync(path, { recursive: true })
-        mkdirSync(`${path}.partial`)
-        writeFileSync(join(`${path}.partial`, "HEAD"), "half")
+        mkdirSync(path)
+        writeFileSync(join(path, "description"), "half")
         assert.isTrue(yield* bundles.restore(name))
         assert.strictEqual(yield* clone.git("ls-remote", path), refs)
         assert.include(refs, kept)
@@ -167,8 +188,76 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("RepositoryBundl
         yield* blobs.delete((yield* newest(name)).digest)
         assert.isFalse(yield* bundles.restore(name))
         assert.isFalse(existsSync(path))
-        assert.isFalse(existsSync(`${path}.partial`))
+        assert.deepStrictEqual(readdirSync(dirname(path)), [])
       })
+  )
+
+  it.effect(
+    "INV-GIT-7 restores a repository once, whichever process is asked for it, and keeps what came since",
+    () =>
+      Effect.gen(function* () {
+        const bundles = yield* RepositoryBundles.RepositoryBundles
+        const { name, path, clone } = yield* repository
+        yield* bundles.write(name)
+        rmSync(path, { recursive: true })
+        const restores = Array.from({ length: 4 }, () => bundles.restore(name))
+        assert.deepStrictEqual(yield* Effect.all(restores, { concurrency: "unbounded" }), [
+          true,
+          true,
+          true,
+          true
+        ])
+        yield* clone.git("push", "--quiet", path, "main:feature/since")
+        assert.isTrue(yield* bundles.restore(name))
+        assert.include(yield* clone.git("ls-remote", path), "feature/since")
+        assert.strictEqual(readdirSync(dirname(path)).length, 1)
+      })
+  )
+
+  it.effect("INV-GIT-7 a process that was slow to write a bundle does not take the newest one's place", () =>
+    Effect.gen(function* () {
+      const index = yield* BundleIndex.BundleIndex
+      const { name } = yield* repository
+      const digests = [1, 2, 3].map((n) => Digest.make(`sha256:${String(n).repeat(64)}`))
+      const [first, newer, slow] = digests as [Digest, Digest, Digest]
+      assert.isTrue(yield* index.record(name, first, "a", null))
+      assert.isTrue(yield* index.record(name, newer, "b", first))
+      assert.isFalse(yield* index.record(name, slow, "a", first))
+      assert.isFalse(yield* index.record(name, slow, "a", null))
+      assert.deepInclude(yield* newest(name), { digest: newer, superseded: first })
+    })
+  )
+
+  it.effect(
+    "INV-GIT-7 looks again at what an earlier process left, when the disk did not answer at the start",
+    () =>
+      Effect.gen(function* () {
+        const { name } = yield* repository
+        const { projectId } = name
+        let failures = 2
+        const weak = Layer.effect(
+          FileSystem.FileSystem,
+          Effect.map(FileSystem.FileSystem, (fs) => ({
+            ...fs,
+            readDirectory: (path: string) =>
+              Effect.suspend(() =>
+                (path.endsWith(projectId) || failures === 2) && failures-- > 0
+                  ? Effect.fail(
+                      systemError({ _tag: "Unknown", module: "FileSystem", method: "readDirectory" })
+                    )
+                  : fs.readDirectory(path)
+              )
+          }))
+        )
+        yield* Layer.build(
+          Layer.fresh(RepositoryBundles.layerWith({ pause: 0, retryInterval: "20 millis" })).pipe(
+            Layer.provide(weak)
+          )
+        )
+        const index = yield* BundleIndex.BundleIndex
+        yield* GitClone.until("it has a bundle", index.newest(name), Option.isSome)
+        assert.isAtMost(failures, 0)
+      }).pipe(Effect.scoped)
   )
 
   it.effect("INV-GIT-7 writes later what could not be written at once", () =>
@@ -188,5 +277,27 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("RepositoryBundl
       const known = yield* GitClone.until("the bundle is written", index.newest(name), Option.isSome)
       assert.isTrue(Option.isSome(known))
     })
+  )
+
+  it.effect(
+    "INV-GIT-7 writes the bundle of a branch that moved, although git was killed before it said so",
+    () =>
+      Effect.gen(function* () {
+        const { name, path, clone } = yield* repository
+        yield* (yield* RepositoryBundles.RepositoryBundles).write(name)
+        const first = yield* newest(name)
+        const commit = yield* clone.commit({ app: "2" })
+        yield* clone.git("push", "--quiet", path, "HEAD:refs/keep/second")
+        const context = yield* Layer.build(GitRepositories.layerNoDeps.pipe(Layer.provide(killed)))
+        const { moveBranch } = Context.get(context, GitRepositories.GitRepositories)
+        yield* Effect.flip(moveBranch(name, "refs/heads/main", CommitSha.make(commit)))
+        yield* newest(name).pipe(
+          Effect.repeat({
+            until: ({ digest }) => digest !== first.digest,
+            schedule: Schedule.spaced("20 millis")
+          }),
+          Effect.timeout("10 seconds")
+        )
+      }).pipe(Effect.scoped)
   )
 })

@@ -71,12 +71,17 @@ export interface AppAtRest {
   } | null
 }
 
-/** One ask of a tenant that nothing was wrong with, while something was wrong with another one. */
-export interface BystandersAsk {
+/** One journey of a tenant that nothing was wrong with, while something was wrong with another one. */
+export interface BystandersJourney {
   readonly tenant: string
   readonly what: string
-  readonly waitedMs: number
-  readonly limitMs: number
+  /** What was wrong, and with whom. */
+  readonly fault: string
+  /**
+   * Where time is virtual, a delay is exact: what the journey took, and at most may take, in milliseconds. Where it is real,
+   * the order of events is all that counts: whether the journey ended while the fault went on.
+   */
+  readonly judged: { readonly tookMs: number; readonly limitMs: number } | { readonly endedInFault: boolean }
 }
 
 /** What a run knows; what it knows nothing of is left empty and proves nothing. */
@@ -90,7 +95,7 @@ export interface Evidence {
   readonly revisions: ReadonlyArray<RevisionsSeen>
   readonly pushes: ReadonlyArray<AcceptedPush>
   readonly rest: ReadonlyArray<AppAtRest>
-  readonly bystanders: ReadonlyArray<BystandersAsk>
+  readonly bystanders: ReadonlyArray<BystandersJourney>
 }
 
 export const nothing: Evidence = {

@@ -175,9 +175,15 @@ const desiredIsObserved: Check = ({ rest }) =>
   })
 
 const nobodyElseWaits: Check = ({ bystanders }) =>
-  bystanders.flatMap(({ tenant, what, waitedMs, limitMs }) =>
-    waitedMs <= limitMs ? [] : [`${tenant}: ${what} took ${waitedMs} ms, for another tenant's fault`]
-  )
+  bystanders.flatMap(({ tenant, what, fault, judged }) => {
+    if ("endedInFault" in judged) {
+      return judged.endedInFault ? [] : [`${tenant}: ${what} did not end while it lasted that ${fault}`]
+    }
+    const { tookMs, limitMs } = judged
+    return tookMs <= limitMs
+      ? []
+      : [`${tenant}: ${what} took ${tookMs} ms, and ${limitMs} at most without it that ${fault}`]
+  })
 
 /** Every id with what it promises; a check answers what is violated, in words. */
 export const invariants = {

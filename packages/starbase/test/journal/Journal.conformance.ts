@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Layer, Option, Result } from "effect"
 import { type Append, type AppendError, type EntityKey, Journal } from "@starform/starbase/journal/Journal"
 import { defaults, type JournalSettings } from "@starform/starbase/journal/JournalSettings"
-import { Outbox } from "@starform/starbase/journal/Outbox"
+import { lineOf, Outbox, shareOf } from "@starform/starbase/journal/Outbox"
 import { ReadModels } from "@starform/starbase/journal/ReadModels"
 import { append, entity } from "./Appends.ts"
 
@@ -468,6 +468,93 @@ export const journalConformance = <E>(
       })
     )
 
+    it.effect("INV-OUT-2 offers what an entity tells each app as a line of its own, also to operators", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const outbox = yield* Outbox
+        const key = entity()
+        const mine = Effect.map(outbox.due(1_000, 1000), (rows) =>
+          rows
+            .filter((row) => row.key.id === key.id)
+            .sort((a, b) => a.sequence - b.sequence || a.position - b.position)
+        )
+        const tell = (appId: string, n: number) => ({ _tag: "TellObserved", appId, n })
+        const other = { _tag: "RemoveDesired", appId: "p/e/s" }
+        yield* journal.append(key, append({ effects: [tell("p/e/a", 1), tell("p/e/b", 1), other] }))
+        yield* journal.append(key, append({ after: 1, effects: [tell("p/e/b", 2), { n: 3 }] }))
+        const rows = yield* mine
+        assert.deepStrictEqual(
+          rows.map(({ line, effect }) => ({ line, effect })),
+          [
+            { line: "p/e/a", effect: tell("p/e/a", 1) },
+            { line: "p/e/b", effect: tell("p/e/b", 1) },
+            { line: "", effect: other }
+          ]
+        )
+        assert.deepStrictEqual(
+          rows.map(({ effect, line }) => [lineOf(effect), line]),
+          rows.map(({ line }) => [line, line])
+        )
+        yield* outbox.postpone(rows[0]!, 5_000, "cannot be told")
+        yield* outbox.done([rows[1]!])
+        assert.deepStrictEqual(
+          (yield* mine).map(({ line, sequence }) => ({ line, sequence })),
+          [
+            { line: "", sequence: 1 },
+            { line: "p/e/b", sequence: 2 }
+          ]
+        )
+        const [ofA, ofB] = [
+          yield* outbox.backlog(10, { key, line: "p/e/a" }),
+          yield* outbox.backlog(10, { key, line: "p/e/b" })
+        ]
+        assert.deepStrictEqual(
+          [...ofA, ...ofB].map(({ attempts, problem }) => ({ attempts, problem })),
+          [
+            { attempts: 1, problem: "cannot be told" },
+            { attempts: 0, problem: null }
+          ]
+        )
+      })
+    )
+
+    it.effect("INV-OUT-6 lets shares take turns, and what has failed least go first", () =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const outbox = yield* Outbox
+        const [many, few, cluster] = [entity(), entity(), entity()]
+        const ids = [many.id, few.id, cluster.id]
+        const place = Effect.map(outbox.due(10_000, 10_000), (rows) => {
+          const seen = new Map<string, number>()
+          return rows
+            .filter((row) => ids.includes(shareOf(row)))
+            .map((row) => {
+              const n = (seen.get(shareOf(row)) ?? 0) + 1
+              seen.set(shareOf(row), n)
+              return { row, n }
+            })
+        })
+        const app = (project: EntityKey, n: number) => ({ type: "Thing", id: `${project.id}/e/${n}` })
+        for (let n = 0; n < 6; n++) yield* journal.append(app(many, n), append({ effects: [{ n }] }))
+        for (let n = 0; n < 2; n++) yield* journal.append(app(few, n), append({ effects: [{ n }] }))
+        // What is told to an app is of the app's share, whoever tells it.
+        const told = { _tag: "TellObserved", appId: `${few.id}/e/9` }
+        yield* journal.append(cluster, append({ effects: [told, { n: 1 }] }))
+        const rows = yield* place
+        assert.strictEqual(rows.length, 10)
+        assert.deepStrictEqual(
+          rows.map(({ n }) => n),
+          rows.map(({ n }) => n).sort()
+        )
+        assert.strictEqual(shareOf(rows.at(-1)!.row), many.id)
+        const first = rows.find(({ row }) => shareOf(row) === many.id)!.row
+        yield* outbox.postpone(first, 5_000, "away")
+        const last = (yield* place).at(-1)!.row
+        assert.deepStrictEqual(last.key, first.key)
+        assert.strictEqual(last.attempts, 1)
+      })
+    )
+
     it.effect("holds a postponed effect back until its time, and counts attempts", () =>
       Effect.gen(function* () {
         const journal = yield* Journal
@@ -489,7 +576,8 @@ export const journalConformance = <E>(
         const journal = yield* Journal
         const outbox = yield* Outbox
         const key = entity()
-        assert.deepStrictEqual(yield* outbox.backlog(10, key), [])
+        const line = { key, line: "" }
+        assert.deepStrictEqual(yield* outbox.backlog(10, line), [])
         yield* journal.append(key, append({ effects: [{ _tag: "First" }, { _tag: "Second" }] }))
         const mine = Effect.map(outbox.due(1_000, 1000), (rows) =>
           rows.filter((row) => row.key.id === key.id)
@@ -497,7 +585,7 @@ export const journalConformance = <E>(
         const [row] = yield* mine
         yield* outbox.postpone(row!, 5_000, "the other side is away")
         const waiting = {
-          key,
+          ...line,
           rows: 2,
           effect: "First",
           atMs: 1_700_000_000_123,
@@ -505,7 +593,7 @@ export const journalConformance = <E>(
           dueMs: 5_000,
           problem: "the other side is away"
         }
-        assert.deepStrictEqual(yield* outbox.backlog(10, key), [waiting])
+        assert.deepStrictEqual(yield* outbox.backlog(10, line), [waiting])
         assert.deepInclude(yield* outbox.backlog(1_000), waiting)
         assert.deepStrictEqual(yield* mine, [])
         yield* outbox.hasten(key)

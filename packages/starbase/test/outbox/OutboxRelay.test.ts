@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
+import type { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import { Journal } from "@starform/starbase/journal/Journal"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import { Outbox } from "@starform/starbase/journal/Outbox"
 import type { OutboxEffect } from "@starform/starbase/outbox/OutboxEffect"
 import {
   attemptMax,
+  effectsAtOnce,
   EffectPostponed,
   OutboxPerformer,
   pollInterval,
@@ -16,6 +18,12 @@ import { effectPauseMs } from "@starform/starbase/Schedules"
 import * as Specimens from "../entities/Specimens.ts"
 
 const settle = (n: number): OutboxEffect => ({ _tag: "SettleDeploy", deployId: Specimens.deployId(n) })
+
+const tell = (n: number, phase: ObservedApp["phase"]): OutboxEffect => ({
+  _tag: "TellObserved",
+  appId: Specimens.appId(n),
+  observed: Specimens.observed(Specimens.desiredEntry(n, 1), phase)
+})
 
 const numberOf = (effect: OutboxEffect) =>
   effect._tag === "SettleDeploy" ? Number.parseInt(effect.deployId.slice(-12), 16) : 0
@@ -77,6 +85,77 @@ describe("run", () => {
         yield* cause("a", 2, settle(3))
         yield* eventually(() => log.length === 6)
         assert.deepStrictEqual(log, ["begin 1", "end 1", "begin 2", "end 2", "begin 3", "end 3"])
+      })
+    )
+  })
+
+  it.effect(
+    "INV-OUT-2 tells each app of a cluster in order, and none waits for one that cannot be told",
+    () => {
+      const told: Array<string> = []
+      const perform: Perform = (effect) =>
+        Effect.suspend(() => {
+          if (effect._tag !== "TellObserved") return Effect.void
+          const { appId, observed } = effect
+          if (appId === Specimens.appId(1)) return new EffectPostponed({ problem: "internal fault" })
+          told.push(`${appId === Specimens.appId(2) ? "b" : "c"} ${observed.phase}`)
+          return Effect.void
+        })
+      return relaying(
+        perform,
+        Effect.gen(function* () {
+          yield* cause("cluster", 1, tell(1, "progressing"), tell(2, "progressing"))
+          yield* cause("cluster", 2, tell(2, "available"), tell(1, "available"), tell(3, "failed"))
+          yield* eventually(() => told.length === 3)
+          assert.deepStrictEqual(
+            told.filter((each) => each.startsWith("b")),
+            ["b progressing", "b available"]
+          )
+          assert.deepStrictEqual(
+            (yield* left).map(({ line, sequence }) => ({ line, sequence })),
+            [{ line: Specimens.appId(1), sequence: 1 }]
+          )
+        })
+      )
+    }
+  )
+
+  it.effect("INV-OUT-6 begins an effect of another project before a project's many that fail", () => {
+    const failing = 4 * effectsAtOnce
+    const asked: Array<number> = []
+    const perform: Perform = (effect) =>
+      Effect.suspend(() => {
+        asked.push(numberOf(effect))
+        return numberOf(effect) === 0 ? Effect.void : new EffectPostponed({ problem: "always" })
+      })
+    return Effect.gen(function* () {
+      for (let n = 1; n <= failing; n++) yield* cause(`a/${n}`, 1, settle(n))
+      yield* cause("b", 1, settle(0))
+      const relay = yield* Effect.forkChild(run, { startImmediately: true })
+      yield* eventually(() => asked.length > failing)
+      assert.isBelow(asked.indexOf(0), effectsAtOnce)
+      // Now each of the many has failed once and is due again: what is new comes before all of them.
+      yield* TestClock.adjust(effectPauseMs(0))
+      asked.length = 0
+      yield* cause("b", 2, settle(0))
+      yield* eventually(() => asked.includes(0))
+      assert.isBelow(asked.indexOf(0), effectsAtOnce)
+      yield* Fiber.interrupt(relay)
+    }).pipe(Effect.provide(Layer.merge(JournalMemory.layer, Layer.succeed(OutboxPerformer, { perform }))))
+  })
+
+  it.effect("INV-OUT-6 keeps room beside a project whose effects do not end", () => {
+    const performed: Array<number> = []
+    const perform: Perform = (effect) =>
+      numberOf(effect) === 0 ? Effect.never : Effect.sync(() => void performed.push(numberOf(effect)))
+    return relaying(
+      perform,
+      Effect.gen(function* () {
+        for (let n = 1; n <= 2 * effectsAtOnce; n++) yield* cause(`a/${n}`, 1, settle(0))
+        yield* cause("b", 1, settle(1))
+        yield* cause("a-neighbour", 1, settle(2))
+        yield* eventually(() => performed.length === 2)
+        assert.deepStrictEqual(performed.sort(), [1, 2])
       })
     )
   })

@@ -1,12 +1,18 @@
 /** The simulation can fail: what is broken here on purpose is noticed by an invariant within a few seeds. */
 import { assert, describe, it } from "@effect/vitest"
+import { createHash } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { Journal } from "@starform/starbase/journal/Journal"
 import { Outbox, type OutboxRow } from "@starform/starbase/journal/Outbox"
+import { Digest } from "@starform/domain/ids/Digest"
 import type { Stores } from "./FaultyStore.ts"
 import { RunnerLocks, storage } from "./RunnerLocks.ts"
+import type { SharedFiles } from "./SharedFiles.ts"
 import { type Breakage, simulate } from "./Simulation.ts"
+
+const digestOf = (bytes: Uint8Array) =>
+  Digest.make(`sha256:${createHash("sha256").update(bytes).digest("hex")}`)
 
 /** Appends after whatever is there, whoever wrote it. */
 const withoutFence = (stores: Stores): Stores => {
@@ -31,12 +37,12 @@ const forgetful = (stores: Stores): Stores => {
   })
 }
 
-/** Has each second change of what is desired done without anybody performing it. */
+/** Has changes of what is desired, but for the first two, done without anybody performing them. */
 const lossy = (stores: Stores): Stores => {
   const outbox = Context.get(stores, Outbox)
   let changes = 0
   const isLost = ({ effect }: OutboxRow) =>
-    (effect as { readonly _tag: string })._tag === "PutDesired" && ++changes % 2 === 0
+    (effect as { readonly _tag: string })._tag === "PutDesired" && ++changes > 2
   return Context.add(stores, Outbox, {
     ...outbox,
     due: (nowMs, limit) =>
@@ -48,6 +54,24 @@ const lossy = (stores: Stores): Stores => {
         )
       })
   })
+}
+
+/** Says that it keeps each third blob, and does not. */
+const forgetfulBlobs = (files: SharedFiles) => {
+  const { blobs } = files
+  let puts = 0
+  files.blobs = {
+    ...blobs,
+    putBytes: (bytes) =>
+      ++puts % 3 === 0
+        ? Effect.succeed({ digest: digestOf(bytes), sizeBytes: bytes.length })
+        : blobs.putBytes(bytes)
+  }
+}
+
+/** Moves no branch, and says that it did. */
+const stubbornGit = (files: SharedFiles) => {
+  files.git.forgets = (ref) => ref.startsWith("refs/heads/")
 }
 
 const seeds = 16
@@ -71,6 +95,15 @@ describe("An invariant notices", { timeout: 120_000 }, () => {
 
   it("INV-ACT-1 a journal that acknowledges an append and loses it", () => {
     assert.isDefined(noticed({ stores: forgetful }, "INV-ACT-1"))
+  })
+
+  it("INV-GIT-1 and INV-GIT-7 a blob store that acknowledges and loses", () => {
+    assert.isDefined(noticed({ files: forgetfulBlobs }, "INV-GIT-1"))
+    assert.isDefined(noticed({ files: forgetfulBlobs }, "INV-GIT-7"))
+  })
+
+  it("INV-GIT-2 a branch that does not move", () => {
+    assert.isDefined(noticed({ files: stubbornGit }, "INV-GIT-2"))
   })
 
   it("INV-ACT-6 a relay that forgets a row", () => {

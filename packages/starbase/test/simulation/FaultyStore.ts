@@ -53,7 +53,7 @@ export class Database {
       Effect.tap(() =>
         Effect.sync(() => {
           const sequence = append.after + append.events.length
-          this.keys.set(name, entity)
+          this.keys.set(`${entity.type} ${entity.id}`, entity)
           this.steps.push({ kind: "appended", writer, entity, sequence })
           if (append.reply !== null) this.requests.push({ entity, requestId: append.requestId, sequence })
           world.note(writer, `append ${name} #${sequence} ${append.events.map(tagOf).join(" ")}`)

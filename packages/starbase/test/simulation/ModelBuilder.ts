@@ -13,6 +13,7 @@ import {
   BuilderUnavailable,
   BuildUnknown
 } from "@starform/starbase/builds/BuildErrors"
+import { BuildLog } from "@starform/starbase/builds/BuildLog"
 import * as BuildQueue from "@starform/starbase/builds/BuildQueue"
 import { BuildService } from "@starform/starbase/builds/BuildService"
 import type { BuildResult, BuildSpec } from "@starform/starbase/builds/BuildSpec"
@@ -68,11 +69,12 @@ const run = (spec: BuildSpec, course: Course): Effect.Effect<BuildResult, BuildF
   return Effect.delay(ended, course.afterMs)
 }
 
-export const layer = (process: Process, faults: BuilderFaults): Layer.Layer<BuildService> =>
+export const layer = (process: Process, faults: BuilderFaults): Layer.Layer<BuildService, never, BuildLog> =>
   Layer.effect(
     BuildService,
     Effect.gen(function* () {
       const queue = yield* BuildQueue.BuildQueue
+      const logs = yield* BuildLog
       const scope = yield* Effect.scope
       const builds = new Map<string, Build>()
       const oneAtATime = Semaphore.makeUnsafe(1).withPermit
@@ -82,12 +84,21 @@ export const layer = (process: Process, faults: BuilderFaults): Layer.Layer<Buil
           : Effect.void
       )
 
+      /** A build goes on without its log. */
+      const logged = <A, E>(spec: BuildSpec, build: Effect.Effect<A, E>) =>
+        Effect.gen(function* () {
+          const log = yield* Effect.option(logs.writer(spec.buildId))
+          if (log._tag === "None") return yield* build
+          yield* log.value.write("output", "npm ci")
+          return yield* Effect.ensuring(build, Effect.ignore(log.value.end))
+        }).pipe(Effect.scoped)
+
       const begin = Effect.fnUntraced(function* (spec: BuildSpec) {
         const own = yield* Scope.fork(scope)
         const place = yield* Scope.provide(queue.enter(spec), own)
         const outcome = yield* Deferred.make<BuildResult, BuildFailed | BuildCancelled | BuilderUnavailable>()
         const fiber = yield* place.turn.pipe(
-          Effect.andThen(run(spec, faults.courseOf(spec))),
+          Effect.andThen(logged(spec, run(spec, faults.courseOf(spec)))),
           Effect.onExit((exit) =>
             Effect.andThen(
               Scope.close(own, Exit.void),

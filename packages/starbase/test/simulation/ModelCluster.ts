@@ -1,41 +1,60 @@
 /**
- * Shuttle and Kubernetes of one cluster, seen from Starbase: it pulls, applies what is desired after a while, and reports.
- * It keeps the rules that the agent has to keep (never a lower ordinal, a delta only onto its base).
+ * Shuttle and Kubernetes of one cluster, seen from Starbase's door: it pulls, applies what is desired after a while, and
+ * reports, all by HTTP. It keeps the rules that the agent has to keep (never a lower ordinal, a delta only onto its base,
+ * the hash of the whole).
  */
-import * as Cause from "effect/Cause"
+import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
-import { AppId } from "@starform/domain/ids/AppId"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Schema from "effect/Schema"
+import { type DesiredApp, DesiredState, type Tombstone } from "@starform/domain/desired/DesiredState"
+import { appHashInput, documentHashInput } from "@starform/domain/desired/DocumentHash"
 import type { ClusterId } from "@starform/domain/ids/Ids"
-import type { Revision } from "@starform/domain/ids/Revision"
-import type { ObservedApp } from "@starform/domain/observed/ObservedApp"
-import type { DesiredEntry } from "@starform/starbase/desired/DesiredEntry"
-import type { DesiredAnswer } from "@starform/starbase/entities/cluster/ClusterEntity"
+import { Revision } from "@starform/domain/ids/Revision"
+import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
 import type { AppAtRest, RevisionsSeen } from "../invariants/Evidence.ts"
-import type { Deployment } from "./Deployment.ts"
+import type { Deployment, HttpAnswer } from "./Deployment.ts"
 import type { Process } from "./World.ts"
 
 /** What the cluster makes of a release, and how its agent behaves; all by chance while it storms. */
 export interface ClusterFaults {
-  readonly applyMs: (entry: DesiredEntry) => number
-  readonly isBad: (entry: DesiredEntry) => boolean
-  readonly reportOf: () => "sent" | "lost" | "doubled"
+  readonly applyMs: (app: DesiredApp) => number
+  readonly isBad: (app: DesiredApp) => boolean
+  /** Whether an agent that is there has something to say. */
+  readonly reportOf: () => "sent" | "lost"
+  /** How long a pull waits; 0 is one that does not, as the fall-back of an agent whose waiting pulls break. */
   readonly waitMs: () => number
 }
 
+/** What the agent holds. */
 interface Document {
   readonly revision: Revision | null
-  readonly entries: ReadonlyMap<string, DesiredEntry>
+  readonly apps: ReadonlyMap<string, DesiredApp>
 }
 
+const nothing: Document = { revision: null, apps: new Map() }
+
 interface Applied {
-  readonly entry: DesiredEntry
+  readonly entry: DesiredApp
   phase: ObservedApp["phase"]
 }
 
-const nameOfCause = (cause: Cause.Cause<unknown>): string => {
-  const error = cause.reasons.find(Cause.isFailReason)?.error
-  return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(cause)
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+const decodeDocument = Schema.decodeUnknownSync(Schema.fromJsonString(DesiredState))
+const decodeRevision = Schema.decodeUnknownSync(Revision)
+const encodeReport = Schema.encodeSync(Schema.fromJsonString(StatusReport))
+
+/** Whether the document that came of an answer is the one that Starbase meant. */
+const isWhole = (
+  apps: ReadonlyMap<string, DesiredApp>,
+  { hash, tombstones, clusterConfig }: DesiredState
+) => {
+  const hashes = Array.from(apps, ([appId, app]) => [appId, sha256(appHashInput(app))] as const)
+  return hash === `sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`
 }
+
+const plainPullEveryMs = 5_000
 
 const reportEveryMs = 10_000
 
@@ -44,14 +63,16 @@ export class ModelCluster {
   readonly problems: Array<string> = []
   /** What runs, by app. */
   readonly applied = new Map<string, Applied>()
-  private document: Document = { revision: null, entries: new Map() }
+  private document = nothing
+  /** The next pull asks for all of it. */
+  private wantsWhole = false
   private kept: Array<Document> = []
   private incarnation = 0
   private seen: Array<Revision> = []
   private readonly options: {
     readonly clusterId: ClusterId
     readonly name: string
-    readonly tokenHash: string
+    readonly token: string
     readonly outside: Process
     readonly deployment: Deployment
     readonly faults: ClusterFaults
@@ -69,64 +90,82 @@ export class ModelCluster {
     if (how !== "at once") outside.world.note(name, `agent restarts ${how}`)
     const older =
       how === "from an older one" ? this.kept.at(-3) : how === "from the last" ? this.document : undefined
-    this.document = older ?? { revision: null, entries: new Map() }
+    this.document = older ?? nothing
+    this.wantsWhole = false
     this.incarnation++
     this.seen = []
     this.told.push({ cluster: clusterId, observer: `${name}.${this.incarnation}`, revisions: this.seen })
     outside.fork(this.pullForever(this.incarnation))
   }
 
+  private url(what: string): string {
+    return `http://starbase/api/v1/clusters/${this.options.clusterId}/${what}`
+  }
+
   private pullForever(incarnation: number): Effect.Effect<void> {
-    const { clusterId, deployment, faults, name, outside, tokenHash } = this.options
+    const { deployment, faults, name, outside, token } = this.options
     return Effect.gen({ self: this }, function* () {
       while (this.incarnation === incarnation) {
-        const waitMs = faults.waitMs()
+        const seconds = faults.waitMs() / 1_000
         const known = this.document.revision
-        const answer = yield* deployment
-          .ask((clients) =>
-            clients.cluster(
-              clusterId,
-              (cluster) =>
-                cluster.AwaitDesired({ agentTokenHash: tokenHash, known, waitMs, allowDelta: true }),
-              waitMs
-            )
-          )
-          .pipe(
-            Effect.timeout(waitMs + 25_000),
-            Effect.tapCause((cause) =>
-              Effect.sync(() => outside.world.note(name, `pull of ${known}: ${nameOfCause(cause)}`))
-            ),
-            Effect.catchCause(() => Effect.as(Effect.sleep(500), undefined))
-          )
-        if (answer !== undefined && this.incarnation === incarnation) this.take(answer)
+        const pull = HttpClientRequest.get(this.url("desired-state"), {
+          headers: {
+            authorization: `Bearer ${token}`,
+            ...(known === null ? {} : { "if-none-match": `"${known}"` }),
+            ...(known === null || seconds === 0 ? {} : { prefer: `wait=${seconds}` }),
+            ...(this.wantsWhole ? { "accept-delta": "no" } : {})
+          }
+        })
+        const answer = yield* deployment.request("pull", pull).pipe(
+          Effect.timeout(seconds * 1_000 + 25_000),
+          Effect.tapError(({ _tag }) =>
+            Effect.sync(() => outside.world.note(name, `pull of ${known}: ${_tag}`))
+          ),
+          Effect.orElseSucceed(() => undefined)
+        )
+        const isTaken = answer !== undefined && this.incarnation === incarnation && this.take(known, answer)
+        if (!isTaken) yield* Effect.sleep(500)
+        else if (seconds === 0) yield* Effect.sleep(plainPullEveryMs)
       }
     })
   }
 
-  private take(answer: DesiredAnswer): void {
+  /** Answers whether there was something to take. */
+  private take(known: Revision | null, { status, headers, body }: HttpAnswer): boolean {
     const { outside, name } = this.options
-    this.seen.push(answer.revision)
-    if (answer._tag === "Unchanged")
-      return outside.world.note(name, `is told nothing beyond ${answer.revision}`)
-    const whole = new Map(answer.entries.map((entry) => [entry.appId as string, entry]))
-    if (answer._tag === "Delta") {
-      if (answer.base !== this.document.revision) this.problems.push(`${name}: a delta onto ${answer.base}`)
-      const entries = new Map(this.document.entries)
-      for (const { appId } of answer.tombstones) entries.delete(appId)
-      for (const appId of answer.changed) entries.set(appId, whole.get(appId)!)
-      const differs = [...whole].find(([appId, { ordinal }]) => entries.get(appId)?.ordinal !== ordinal)
-      if (differs !== undefined || entries.size !== whole.size) {
-        this.problems.push(`${name}: the delta ${answer.base} to ${answer.revision} misses ${differs?.[0]}`)
-      }
+    if (status !== 200 && status !== 304) {
+      outside.world.note(name, `pull of ${known}: ${status}`)
+      if (status !== 401 && status !== 429 && status !== 503)
+        this.problems.push(`${name}: a pull was answered ${status}`)
+      return false
     }
-    outside.world.note(name, `pulls ${answer._tag} ${answer.revision}`)
-    this.document = { revision: answer.revision, entries: whole }
+    const revision = decodeRevision(headers["etag"]?.replaceAll('"', ""))
+    this.seen.push(revision)
+    if (status === 304) {
+      outside.world.note(name, `is told nothing beyond ${revision}`)
+      return true
+    }
+    const document = decodeDocument(body)
+    outside.world.note(name, `pulls ${document.kind} ${revision}`)
+    if (document.kind === "delta" && document.base !== known) {
+      this.problems.push(`${name}: a delta onto ${document.base}, and it holds ${known}`)
+    }
+    const apps = new Map(document.kind === "full" ? [] : this.document.apps)
+    for (const app of document.kind === "full" ? document.apps : document.changed) apps.set(app.appId, app)
+    for (const { appId } of document.tombstones) apps.delete(appId)
+    this.wantsWhole = !isWhole(apps, document)
+    if (this.wantsWhole) {
+      this.problems.push(`${name}: ${document.kind} ${revision} is not what its hash says`)
+      return false
+    }
+    this.document = { revision, apps }
     this.kept = [...this.kept, this.document].slice(-5)
-    for (const entry of whole.values()) this.apply(entry)
-    for (const { appId, ordinal } of answer.tombstones) this.remove(appId, ordinal)
+    for (const app of apps.values()) this.apply(app)
+    for (const tombstone of document.tombstones) this.remove(tombstone)
+    return true
   }
 
-  private remove(appId: string, ordinal: number): void {
+  private remove({ appId, ordinal }: Tombstone): void {
     const present = this.applied.get(appId)
     if (present !== undefined && present.entry.ordinal > ordinal) return
     this.options.outside.after(500, () => {
@@ -135,7 +174,7 @@ export class ModelCluster {
       this.applied.delete(appId)
       this.report([
         {
-          appId: AppId.make(appId),
+          appId,
           deployId: null,
           releaseId: null,
           ordinal,
@@ -148,7 +187,7 @@ export class ModelCluster {
     })
   }
 
-  private apply(entry: DesiredEntry): void {
+  private apply(entry: DesiredApp): void {
     const present = this.applied.get(entry.appId)
     if (present !== undefined && present.entry.ordinal >= entry.ordinal) return
     const { faults, outside, name } = this.options
@@ -184,22 +223,22 @@ export class ModelCluster {
   }
 
   private report(apps: ReadonlyArray<ObservedApp>): void {
-    const { clusterId, deployment, faults, outside, tokenHash } = this.options
-    const fate = faults.reportOf()
-    if (fate === "lost" || apps.length === 0) return
-    const revision = this.document.revision
-    const send = deployment
-      .ask((clients) =>
-        clients.cluster(clusterId, (cluster) =>
-          cluster.Report({
-            agentTokenHash: tokenHash,
-            report: { revision, apps, complete: false, agentVersion: "model" }
-          })
-        )
-      )
-      .pipe(Effect.timeout(25_000), Effect.ignore)
-    outside.fork(send)
-    if (fate === "doubled") outside.fork(send)
+    const { deployment, faults, name, outside, token } = this.options
+    if (faults.reportOf() === "lost" || apps.length === 0) return
+    const { revision } = this.document
+    const report = HttpClientRequest.post(this.url("status"), {
+      headers: { authorization: `Bearer ${token}` }
+    }).pipe(
+      HttpClientRequest.bodyText(encodeReport({ revision, apps, complete: false, agentVersion: "model" }))
+    )
+    const sent = deployment.request("report", report).pipe(
+      Effect.timeout(25_000),
+      Effect.map(({ status }) => {
+        if (status === 400 || status === 500) this.problems.push(`${name}: a report was answered ${status}`)
+      }),
+      Effect.ignore
+    )
+    outside.fork(sent)
   }
 
   private reportForever(): Effect.Effect<void> {

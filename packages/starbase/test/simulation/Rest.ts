@@ -8,8 +8,9 @@ import * as ClusterState from "@starform/starbase/entities/cluster/ClusterState"
 import { askTimeout } from "@starform/starbase/entities/EntityClients"
 import { grace, watchInterval } from "@starform/starbase/workflows/DeployWatch"
 import type { AppAtRest, AcceptedPush, JournalOf } from "../invariants/Evidence.ts"
+import { deadlines } from "./Composition.ts"
 import type { Database } from "./FaultyStore.ts"
-import { deadlines } from "./Runner.ts"
+import type { AppHistory } from "./GitRest.ts"
 
 const decodeApp = Schema.decodeUnknownSync(Schema.Array(AppState.AppEvent))
 const decodeCluster = Schema.decodeUnknownSync(Schema.Array(ClusterState.ClusterEvent))
@@ -33,6 +34,7 @@ export const deadlineMs = [deadlines.build, deadlines.rollout, grace, watchInter
 export interface Rest {
   readonly apps: ReadonlyArray<AppAtRest>
   readonly pushes: ReadonlyArray<AcceptedPush>
+  readonly histories: ReadonlyArray<AppHistory>
   readonly isAtRest: boolean
 }
 
@@ -46,9 +48,11 @@ export const restOf = (database: Database, running: (appId: string) => AppAtRest
       ClusterState.initial()
     )
   )
-  const states = events("App").map((journal) =>
-    decodeApp(journal.events.map(({ event }) => event)).reduce(AppState.evolve, AppState.initial())
-  )
+  const histories = events("App").map((journal): AppHistory => {
+    const decoded = decodeApp(journal.events.map(({ event }) => event))
+    return { events: decoded, state: decoded.reduce(AppState.evolve, AppState.initial()) }
+  })
+  const states = histories.map(({ state }) => state)
   const pushes = states.flatMap(({ deploys }) =>
     deploys.map(({ id, phase, phases, requestedAtMs }) => ({
       deployId: id,
@@ -85,5 +89,5 @@ export const restOf = (database: Database, running: (appId: string) => AppAtRest
           ? observed === null
           : observed?.ordinal === desired.ordinal && observed.phase === "available")
     )
-  return { apps, pushes, isAtRest }
+  return { apps, pushes, histories, isAtRest }
 }

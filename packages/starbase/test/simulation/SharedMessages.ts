@@ -45,6 +45,12 @@ const resultOf = (reply: Reply.Encoded): string => {
   return inner?._tag === "Failure" ? JSON.stringify(inner).slice(0, 300) : (_tag ?? "done")
 }
 
+/** The memory driver keeps as many ends of a request as it is given; the table of replies has a key that allows one. */
+const isSecond = (kept: ReadonlyArray<Reply.Encoded>, reply: Reply.Encoded) =>
+  reply._tag === "WithExit" && kept.some(({ _tag }) => _tag === "WithExit")
+
+const taken = Effect.fail(new PersistenceError({ cause: "the request has its reply" }))
+
 /** Replies reach waiting fibers of their own process only, as with a database. */
 export const layer = (
   { encoded, requests }: Driver,
@@ -70,6 +76,8 @@ export const layer = (
       saveReply: through("reply", (reply) => {
         const request = requests.get(reply.requestId)
         const to = request === undefined ? "nobody" : nameOf(request.envelope)
+        if (isSecond(request?.replies ?? [], reply))
+          return Effect.andThen(note(`second reply to ${to}`), taken)
         return Effect.tap(encoded.saveReply(reply), note(`reply to ${to}: ${resultOf(reply)}`))
       }),
       clearReplies: through("clearReplies", (id, options) => {

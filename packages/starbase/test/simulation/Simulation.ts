@@ -2,23 +2,26 @@
 import type * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as Effect from "effect/Effect"
 import { isTerminal } from "@starform/domain/model/Deploy"
-import * as Evidence from "../invariants/Evidence.ts"
-import { violations, type Violation } from "../invariants/Invariants.ts"
+import type { Role } from "@starform/starbase/StarbaseConfig"
 import type { Chance } from "./Chance.ts"
 import { hashOf } from "./Chance.ts"
 import { Deployment } from "./Deployment.ts"
 import { Database, makeStores, type Stores } from "./FaultyStore.ts"
 import type { BuilderFaults } from "./ModelBuilder.ts"
+import { GitPushes } from "./GitPushes.ts"
+import * as GitRest from "./GitRest.ts"
 import { ModelCluster } from "./ModelCluster.ts"
 import { during } from "./Quiet.ts"
-import { deadlineMs, hasPendingEffects, journalsOf, type Rest, restOf } from "./Rest.ts"
+import { judge, type Outcome } from "./Judgement.ts"
+import { deadlineMs, hasPendingEffects, restOf } from "./Rest.ts"
 import { RunnerLocks, storage, views } from "./RunnerLocks.ts"
 import * as SharedMessages from "./SharedMessages.ts"
 import type { Store } from "./Store.ts"
 import { Storm } from "./Storm.ts"
-import { clusterOf, identityOf, type Tenant, Tenants, tokenHashOf } from "./Tenants.ts"
+import { SharedFiles } from "./SharedFiles.ts"
+import { agentTokenOf, clusterOf, identityOf, type Tenant, Tenants } from "./Tenants.ts"
 import { Wire } from "./Wire.ts"
-import { type Process, type Step, World } from "./World.ts"
+import { type Process, World } from "./World.ts"
 
 /** As `ClusterRunner` sets it. */
 const lockExpiryMs = 5_000
@@ -29,21 +32,10 @@ const restMs = 300_000
 /** Until the sum of all deadlines has passed for whatever was accepted last. */
 const deadlinesMs = deadlineMs + 60_000
 
-export interface Outcome {
-  readonly seed: number
-  readonly violations: ReadonlyArray<Violation | { readonly invariant: string; readonly what: string }>
-  readonly trace: ReadonlyArray<Step>
-  /** Equal for two runs in which the same happened. */
-  readonly traceHash: number
-  /** Deploys that were not over long after the faults were: their workflow was lost, and the watch ended them. */
-  readonly late: ReadonlyArray<string>
-  readonly tasks: number
-  readonly virtualMs: number
-}
-
 /** What a test breaks on purpose, to see that an invariant notices. */
 export interface Breakage {
   readonly stores?: (stores: Stores, world: World) => Stores
+  readonly files?: (files: SharedFiles) => void
   readonly locksFor?: (process: Process, store: Store) => RunnerStorage.RunnerStorage["Service"]
 }
 
@@ -56,6 +48,18 @@ const buildersOf = (chance: Chance, storm: Storm): BuilderFaults => ({
     return chance.is(0.5) ? { kind: "hangs" } : { kind: "succeeds", afterMs: chance.between(50_000, 70_000) }
   }
 })
+
+/** Who does what. What is done by one alone waits while that one is away. */
+const deploymentsOf: ReadonlyArray<ReadonlyArray<Role>> = [
+  ["all", "all"],
+  ["all", "all", "all"],
+  ["api", "worker"],
+  ["all", "worker"],
+  ["api", "all", "worker"],
+  ["api", "api", "worker"],
+  ["api", "worker", "worker"],
+  ["api", "api", "worker", "worker"]
+]
 
 const tenantsOf = (chance: Chance): ReadonlyArray<Tenant> => {
   let apps = 0
@@ -84,41 +88,44 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
     ({ type, id }) => names.get(id) ?? `${type} ${id.slice(-3)}`
   )
   const messages = SharedMessages.makeDriver(store)
+  const files = new SharedFiles(store, storm)
+  breakage.files?.(files)
   const locks = new RunnerLocks(lockExpiryMs)
   const skews = world.chance.fork("clocks")
   const deployment = new Deployment({
     world,
     outside,
     net,
-    latency,
-    runners: 2 + chance.below(2),
+    journeyOf: storm.journey,
+    roles: chance.pick(deploymentsOf),
     builders: buildersOf(world.chance.fork("builders"), storm),
     skewOf: () => (skews.is(0.2) ? skews.between(-3_000, 3_000) : 0),
     shared: {
       database,
       wire,
       messages,
+      files,
       locksFor: (process) => breakage.locksFor?.(process, store) ?? storage(locks, store, process),
       viewsFor: (process) => views(locks, store, process)
     }
   })
-  const people = new Tenants(outside, deployment)
+  const pushes = new GitPushes(outside, deployment, files.git)
+  const people = new Tenants(outside, deployment, pushes)
   const pods = world.chance.fork("pods")
   const clusters = [0, 1].map(
     (n) =>
       new ModelCluster({
         clusterId: clusterOf(n),
         name: `agent-${n}`,
-        tokenHash: tokenHashOf(n),
+        token: agentTokenOf(n),
         outside,
         deployment,
         faults: {
           applyMs: () =>
             storm.isOver || pods.is(0.9) ? pods.between(200, 6_000) : pods.between(6_000, 90_000),
           isBad: ({ releaseId }) => hashOf(releaseId, world.seed) % 8 === 0,
-          reportOf: () =>
-            storm.isOver || pods.is(0.85) ? "sent" : pods.is(0.5) ? ("lost" as const) : ("doubled" as const),
-          waitMs: () => pods.pick([5_000, 15_000, 30_000])
+          reportOf: () => (storm.isOver || pods.is(0.95) ? "sent" : "lost"),
+          waitMs: () => pods.pick([0, 5_000, 15_000, 30_000])
         }
       })
   )
@@ -129,6 +136,13 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
     deployment,
     clusters,
     wire,
+    files,
+    onLoss: (path) => {
+      for (const tenant of tenants) {
+        const lost = tenant.apps.find(({ projectId }) => path.includes(projectId))
+        if (lost !== undefined) outside.fork(people.look(tenant, lost))
+      }
+    },
     lastsMs: stormMs,
     everyMs: chance.between(1_500, 12_000)
   })
@@ -136,7 +150,10 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
   for (const n of [0, 1]) outside.fork(people.registerCluster(n))
   for (const tenant of tenants) {
     const settled = Effect.all(
-      [people.createWorkspace(tenant), ...tenant.apps.map((app) => people.createApp(app))],
+      [
+        people.createWorkspace(tenant),
+        ...tenant.apps.flatMap((app) => [people.createProject(app), people.createApp(app)])
+      ],
       {
         discard: true
       }
@@ -149,9 +166,12 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
   const running = (appId: string) =>
     clusters.map((cluster) => cluster.running(appId)).find((found) => found !== null) ?? null
   const isOver = () => {
-    if (world.nowMs < endOfDay || people.open > 0 || world.nowMs - checkedAt < 1_000) return false
+    const isBusy = people.open > 0 || pushes.open > 0
+    if (world.nowMs < endOfDay || isBusy || world.nowMs - checkedAt < 1_000) return false
     checkedAt = world.nowMs
-    return !hasPendingEffects(database) && restOf(database, running).isAtRest
+    if (hasPendingEffects(database)) return false
+    const { histories, isAtRest } = restOf(database, running)
+    return isAtRest && GitRest.waits(histories, files, pushes.commits).length === 0
   }
   world.runUntil(deadline, isOver)
   let late: ReadonlyArray<string> = []
@@ -163,51 +183,11 @@ const run = (world: World, breakage: Breakage, isPatient: boolean): Outcome => {
     for (const what of late) world.note("watch", `${what} long after the storm`)
     if (late.length > 0 && isPatient) world.runUntil(deadline + deadlinesMs, isOver)
   }
-  return judge(world, { database, people, clusters, late, isPatient, rest: restOf(database, running) })
-}
-
-const judge = (
-  world: World,
-  {
-    database,
-    people,
-    clusters,
-    late,
-    isPatient,
-    rest
-  }: {
-    readonly database: Database
-    readonly people: Tenants
-    readonly clusters: ReadonlyArray<ModelCluster>
-    readonly late: ReadonlyArray<string>
-    readonly isPatient: boolean
-    readonly rest: Rest
-  }
-): Outcome => {
+  const rest = restOf(database, running)
   const isAtRest = isPatient || late.length === 0
-  const evidence: Evidence.Evidence = {
-    ...Evidence.nothing,
-    atMs: world.nowMs,
-    acknowledged: people.acknowledged,
-    journals: journalsOf(database),
-    requests: database.keptRequests(),
-    steps: database.steps,
-    revisions: clusters.flatMap(({ told }) => told),
-    pushes: rest.pushes,
-    rest: isAtRest ? rest.apps : []
-  }
-  const problems = [
-    ...people.problems,
-    ...clusters.flatMap(({ problems }) => problems),
-    ...(isAtRest && hasPendingEffects(database) ? ["effects are still due at rest"] : []),
-    ...(people.open > 0 ? [`${people.open} commands have no answer at rest`] : []),
-    ...rest.pushes.flatMap(({ deployId, phase }) =>
-      isTerminal(phase) || !isAtRest ? [] : [`${deployId} is ${phase} at rest`]
-    )
-  ]
   return {
     seed: world.seed,
-    violations: [...violations(evidence), ...problems.map((what) => ({ invariant: "SIM", what }))],
+    violations: judge(world, { database, people, clusters, files, pushes, rest, isAtRest }),
     trace: world.trace,
     traceHash: world.traceHash,
     late,
@@ -224,13 +204,3 @@ export const simulate = (seed: number, breakage: Breakage = {}, isPatient = true
   const world = new World(seed)
   return during(world, () => run(world, breakage, isPatient))
 }
-
-/** What a person reads of a run that failed. */
-export const tell = ({ seed, trace, violations }: Outcome): string =>
-  [
-    ...trace.map(
-      ({ atMs, who, what }) => `${(atMs / 1_000).toFixed(3).padStart(9)}  ${who.padEnd(8)} ${what}`
-    ),
-    ...violations.map(({ invariant, what }) => `${invariant}: ${what}`),
-    `seed ${seed} failed; again: npm run sim -- --seeds 1 --from ${seed}`
-  ].join("\n")

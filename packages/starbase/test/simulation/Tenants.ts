@@ -4,14 +4,18 @@ import * as Effect from "effect/Effect"
 import { classOf, type Reaction } from "@starform/domain/errors/Reaction"
 import { TokenHash } from "@starform/domain/ids/Digest"
 import { type ClusterId, DeployId, RequestId, type WorkspaceId } from "@starform/domain/ids/Ids"
-import { Hostname, ProcessName, Slug } from "@starform/domain/ids/Slug"
+import { Hostname, NamespaceName, ProcessName, Slug } from "@starform/domain/ids/Slug"
+import * as Redacted from "effect/Redacted"
+import { defaultEnvironment } from "@starform/domain/model/Workspace"
 import type { EntityClients } from "@starform/starbase/entities/EntityClients"
 import type { AppIdentity } from "@starform/starbase/entities/app/AppEntity"
 import type { EntityKey } from "@starform/starbase/journal/Journal"
+import * as Token from "@starform/starbase/security/Token"
 import * as Specimens from "../entities/Specimens.ts"
 import type { Acknowledgement } from "../invariants/Evidence.ts"
 import type { Chance } from "./Chance.ts"
 import type { Deployment } from "./Deployment.ts"
+import type { GitPushes, Remote } from "./GitPushes.ts"
 import type { Process } from "./World.ts"
 
 type Clients = EntityClients["Service"]
@@ -19,11 +23,19 @@ type Clients = EntityClients["Service"]
 /** The n-th tenant, cluster and app of a run. */
 export const workspaceOf = (n: number): WorkspaceId => Specimens.workspaceId(100 + n)
 export const clusterOf = (n: number): ClusterId => Specimens.clusterId(100 + n)
-export const tokenHashOf = (n: number) => TokenHash.make(n.toString(16).padStart(64, "0"))
+
+/** Of the agent of a cluster, and of a workspace's people. */
+export const agentTokenOf = (n: number) => `sfc_${clusterOf(n)}_${"a".repeat(43)}`
+export const peoplesTokenOf = (n: number) => `sfw_${workspaceOf(n)}_${"p".repeat(43)}`
+
+export const hashOfToken = (token: string) => TokenHash.make(Token.hash(Redacted.make(token)))
 
 export const identityOf = (n: number, tenant: number, cluster: number): AppIdentity => ({
   ...Specimens.identity(200 + n),
   workspaceId: workspaceOf(tenant),
+  workspaceSlug: Slug.make(`tenant-${tenant}`),
+  projectSlug: Slug.make(`project-${n}`),
+  namespace: NamespaceName.make(`proj-${n}`),
   clusterId: clusterOf(cluster),
   serviceSlug: Slug.make(`app-${n}`),
   hostnames: [Hostname.make(`app-${n}.test`)]
@@ -63,8 +75,10 @@ export class Tenants {
   private readonly outside: Process
   private readonly deployment: Deployment
   private ids = 0
+  private readonly git: GitPushes
 
-  constructor(outside: Process, deployment: Deployment) {
+  constructor(outside: Process, deployment: Deployment, git: GitPushes) {
+    this.git = git
     this.outside = outside
     this.deployment = deployment
     this.chance = outside.world.chance.fork("tenants")
@@ -152,7 +166,7 @@ export class Tenants {
       clusterId,
       name: Slug.make(`cluster-${n}`),
       region: "here",
-      agentTokenHash: tokenHashOf(n)
+      agentTokenHash: hashOfToken(agentTokenOf(n))
     }
     return this.command({ type: "Cluster", id: clusterId }, `register cluster-${n}`, (clients, requestId) =>
       clients.cluster(clusterId, (cluster) =>
@@ -174,8 +188,28 @@ export class Tenants {
           requestId,
           principal: Specimens.operator,
           workspace: { id, slug: Slug.make(`tenant-${n}`), displayName: `tenant ${n}` },
-          token: { id: "first", hash: tokenHashOf(n), canWrite: true }
+          token: { id: "first", hash: hashOfToken(peoplesTokenOf(n)), canWrite: true }
         })
+      )
+    )
+  }
+
+  /** A project for one app. */
+  createProject({ projectId, projectSlug, ...app }: AppIdentity): Effect.Effect<void> {
+    const { workspaceId, clusterId, namespace, serviceId, serviceSlug, serviceType } = app
+    const project = {
+      id: projectId,
+      workspaceId,
+      slug: projectSlug,
+      displayName: projectSlug,
+      clusterId,
+      namespace,
+      environments: [defaultEnvironment],
+      services: [{ id: serviceId, slug: serviceSlug, type: serviceType }]
+    }
+    return this.command({ type: "Tenant", id: workspaceId }, `create ${projectSlug}`, (clients, requestId) =>
+      clients.tenant(workspaceId, (tenant) =>
+        tenant.CreateProject({ requestId, principal: Specimens.operator, project })
       )
     )
   }
@@ -195,8 +229,23 @@ export class Tenants {
       entity: { type: "App", id: appId },
       requestId: RequestId.make(deployId),
       what: `push-${n} ${identity.serviceSlug}`,
-      ask: (clients) => clients.app(appId, (app) => app.AcceptPush(Specimens.push(deployId, n)))
+      // To a branch of its own, which nobody is to move: no repository has the commit.
+      ask: (clients) =>
+        clients.app(appId, (app) =>
+          app.AcceptPush({ ...Specimens.push(deployId, n), ref: "refs/heads/asked", detached: true })
+        )
     })
+  }
+
+  /** Now and then of a service that nobody has made yet. */
+  private remoteOf({ n }: Tenant, { workspaceSlug, projectSlug, serviceSlug }: AppIdentity): Remote {
+    const service = this.chance.is(0.1) ? "worker-by-push" : serviceSlug
+    return { name: `${workspaceSlug}/${projectSlug}/${service}`, token: peoplesTokenOf(n) }
+  }
+
+  /** Somebody looks at the repository of an app. */
+  look(tenant: Tenant, identity: AppIdentity): Effect.Effect<void> {
+    return this.git.look(this.remoteOf(tenant, identity))
   }
 
   /** Something that a person of this tenant does next. */
@@ -208,7 +257,9 @@ export class Tenants {
     const principal = Specimens.operator
     const deploy = () => DeployId.make(Specimens.deployId(++this.ids))
     const choice = chance.below(20)
-    if (choice < 8) return this.push(identity)
+    // Some by whoever asks the App twice for one push: the remote does that when it hears no answer.
+    if (choice < 2) return this.push(identity)
+    if (choice < 8) return this.git.push(this.remoteOf(tenant, identity))
     if (choice < 10) {
       const deployId = deploy()
       return this.command(entity, `roll back ${serviceSlug}`, (clients, requestId) =>
@@ -230,7 +281,8 @@ export class Tenants {
         )
       )
     }
-    if (choice < 17) return this.cancel(identity)
+    if (choice < 16) return this.cancel(identity)
+    if (choice < 18) return this.look(tenant, identity)
     return this.member(tenant)
   }
 
@@ -253,7 +305,7 @@ export class Tenants {
     const id = workspaceOf(n)
     const principal = Specimens.operator
     const tokenId = `token-${chance.below(4)}`
-    const hash = tokenHashOf(1_000 + ++this.ids)
+    const hash = hashOfToken(`another ${++this.ids}`)
     return chance.is(0.6)
       ? this.command({ type: "Tenant", id }, `add ${tokenId} to tenant-${n}`, (clients, requestId) =>
           clients.tenant(id, (tenant) =>

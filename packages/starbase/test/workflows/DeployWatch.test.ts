@@ -5,11 +5,13 @@ import { ShardingConfig, TestRunner } from "effect/cluster"
 import { DeployId } from "@starform/domain/ids/Ids"
 import * as Entities from "@starform/starbase/Entities"
 import { EntityClients } from "@starform/starbase/entities/EntityClients"
+import { Journal } from "@starform/starbase/journal/Journal"
 import * as JournalMemory from "@starform/starbase/journal/JournalMemory"
 import * as StarbaseConfig from "@starform/starbase/StarbaseConfig"
 import { DeployRuns } from "@starform/starbase/workflows/DeployRuns"
 import { grace, sweep, wakeAfter } from "@starform/starbase/workflows/DeployWatch"
 import * as Specimens from "../entities/Specimens.ts"
+import { append } from "../journal/Appends.ts"
 
 const deadline = Duration.minutes(1)
 
@@ -67,6 +69,33 @@ it.layer(layer, { excludeTestServices: true })("DeployWatch", (it) => {
       assert.strictEqual(ended.phase, "failed")
       assert.strictEqual(ended.failure?.code, "Abandoned")
       assert.strictEqual(yield* sweepAfter(Duration.sum(limit, Duration.seconds(1))), 0)
+    })
+  )
+
+  it.effect("goes on to every other deploy when one's app, or one's row, cannot be read", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const entities = yield* EntityClients
+      // The first in the order of the rows: all others come after it.
+      const unreadable = Specimens.identity(1)
+      const row = { appId: unreadable.appId, deployId: Specimens.deployId(1), requestedAtMs: 0 }
+      const place = { model: "running-deploy", parent: "all" }
+      yield* journal.append(
+        { type: "App", id: unreadable.appId },
+        append({
+          events: [{ _tag: "OfAnotherVersion" }],
+          rows: [
+            { ...place, key: row.deployId, row },
+            { ...place, key: "0", row: { of: "another version" } }
+          ]
+        })
+      )
+      const asked = entities.app(unreadable.appId, (app) => app.GetApp())
+      assert.strictEqual((yield* Effect.flip(asked))._tag, "InternalFault")
+      const lost = yield* accepted
+      const limit = Duration.sum(Duration.sum(deadline, deadline), grace)
+      assert.strictEqual(yield* sweepAfter(Duration.sum(limit, Duration.seconds(1))), 1)
+      assert.strictEqual((yield* lost.deploy).failure?.code, "Abandoned")
     })
   )
 

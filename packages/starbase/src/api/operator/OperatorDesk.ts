@@ -143,7 +143,15 @@ export const layerNoDeps = Layer.effect(
           "",
           outbox.backlog(limit).pipe(
             Effect.map((rows) =>
-              rows.map(({ key, problem, ...row }) => ({ ...key, ...row, problem: problemShown(problem) }))
+              rows.map(({ key, rows: count, effect, atMs, attempts, dueMs, problem }) => ({
+                ...key,
+                rows: count,
+                effect,
+                atMs,
+                attempts,
+                dueMs,
+                problem: problemShown(problem)
+              }))
             ),
             Effect.mapError(() => new Unavailable({ what: "the outbox" }))
           )

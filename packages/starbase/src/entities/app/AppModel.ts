@@ -1,7 +1,7 @@
 /** The App as the journal sees it: codecs, and what its events cause outside. Pure. */
 import type { OutboxEffect } from "../../outbox/OutboxEffect.ts"
 import * as Outbox from "../../outbox/OutboxEffect.ts"
-import type { EntityModel } from "../../journal/JournaledEntity.ts"
+import type { EntityModel } from "../../journal/EntityModel.ts"
 import type { ReadModelRow } from "../../journal/Journal.ts"
 import { isTerminal } from "@starform/domain/model/Deploy"
 import { publicDeploy } from "./AppDeploys.ts"

@@ -1,5 +1,5 @@
 /** The Cluster as the journal sees it. Pure. */
-import type { EntityModel } from "../../journal/JournaledEntity.ts"
+import type { EntityModel } from "../../journal/EntityModel.ts"
 import { OutboxEffect } from "../../outbox/OutboxEffect.ts"
 import { ClusterEvent, ClusterState, evolve, initial } from "./ClusterState.ts"
 

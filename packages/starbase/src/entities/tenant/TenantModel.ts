@@ -1,6 +1,6 @@
 /** The Tenant as the journal sees it. Pure. */
 import type { ReadModelRow, ReservedName } from "../../journal/Journal.ts"
-import type { EntityModel } from "../../journal/JournaledEntity.ts"
+import type { EntityModel } from "../../journal/EntityModel.ts"
 import { OutboxEffect } from "../../outbox/OutboxEffect.ts"
 import { evolve, initial, TenantEvent, TenantState } from "./TenantState.ts"
 

@@ -14,17 +14,35 @@ interface OutboxRecord {
   readonly id: string
   readonly sequence: number
   readonly position: number
+  readonly line: string
   readonly effect: unknown
   readonly attempts: number
 }
 
+/**
+ * `due` goes from line to line through the index: what it costs grows with the lines that have rows, not with the rows
+ * that wait behind one which fails.
+ */
 export const make = (sql: PgClient.PgClient): Outbox.Outbox["Service"] => ({
   due: (nowMs, limit) =>
     sql<OutboxRecord>`
-      SELECT entity_type AS type, entity_id AS id, sequence, position, effect, attempts FROM (
-        SELECT DISTINCT ON (entity_type, entity_id) * FROM outbox
-        ORDER BY entity_type, entity_id, sequence, position) AS oldest
-      WHERE due_ms <= ${nowMs} LIMIT ${limit}`.pipe(
+      WITH RECURSIVE oldest AS (
+        (SELECT entity_type, entity_id, line, sequence, position, attempts, due_ms FROM outbox
+          ORDER BY entity_type, entity_id, line, sequence, position LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM oldest CROSS JOIN LATERAL (
+          SELECT o.entity_type, o.entity_id, o.line, o.sequence, o.position, o.attempts, o.due_ms FROM outbox AS o
+          WHERE (o.entity_type, o.entity_id, o.line) > (oldest.entity_type, oldest.entity_id, oldest.line)
+          ORDER BY o.entity_type, o.entity_id, o.line, o.sequence, o.position LIMIT 1) AS next),
+      in_turn AS (
+        SELECT *, row_number() OVER (PARTITION BY split_part(CASE line WHEN '' THEN entity_id ELSE line END, '/', 1)
+          ORDER BY attempts, due_ms) AS place
+        FROM oldest WHERE due_ms <= ${nowMs}
+        ORDER BY place, attempts, due_ms LIMIT ${limit})
+      SELECT outbox.entity_type AS type, outbox.entity_id AS id, outbox.sequence, outbox.position, outbox.line,
+        outbox.effect, outbox.attempts
+      FROM in_turn JOIN outbox USING (entity_type, entity_id, sequence, position)
+      ORDER BY in_turn.place, in_turn.attempts, in_turn.due_ms`.pipe(
       Effect.map((rows) => rows.map(({ type, id, ...row }) => ({ key: { type, id }, ...row }))),
       Effect.mapError(unavailable("due"))
     ),
@@ -50,13 +68,14 @@ export const make = (sql: PgClient.PgClient): Outbox.Outbox["Service"] => ({
 
   backlog: (limit, only) =>
     sql<Omit<Outbox.OutboxBacklog, "key"> & EntityKey>`
-      SELECT next.entity_type AS type, next.entity_id AS id, counted.rows, next.effect->>'_tag' AS effect,
+      SELECT next.entity_type AS type, next.entity_id AS id, next.line, counted.rows, next.effect->>'_tag' AS effect,
         journal.at_ms::float8 AS "atMs", next.attempts, next.due_ms::float8 AS "dueMs", next.problem
-      FROM (SELECT entity_type, entity_id, count(*)::integer AS rows FROM outbox
-          ${only === undefined ? sql`` : sql`WHERE entity_type = ${only.type} AND entity_id = ${only.id}`}
-          GROUP BY entity_type, entity_id) AS counted
+      FROM (SELECT entity_type, entity_id, line, count(*)::integer AS rows FROM outbox
+          ${only === undefined ? sql`` : sql`WHERE entity_type = ${only.key.type} AND entity_id = ${only.key.id} AND line = ${only.line}`}
+          GROUP BY entity_type, entity_id, line) AS counted
         CROSS JOIN LATERAL (SELECT * FROM outbox
           WHERE outbox.entity_type = counted.entity_type AND outbox.entity_id = counted.entity_id
+            AND outbox.line = counted.line
           ORDER BY sequence, position LIMIT 1) AS next
         LEFT JOIN journal ON journal.entity_type = next.entity_type AND journal.entity_id = next.entity_id
           AND journal.sequence = next.sequence

@@ -107,6 +107,7 @@ const rolling: AppFacts = {
 
 const row = (fields: Partial<NonNullable<AppFacts["outbox"]>>): AppFacts["outbox"] => ({
   key: { type: "App", id: appId },
+  line: "",
   rows: 1,
   effect: "PutDesired",
   atMs: nowMs - minute,

@@ -70,8 +70,8 @@ export const layerNoDeps = Layer.effect(
       graceMs: Duration.toMillis(grace)
     }
 
-    const backlog = (type: EntityType, id: string) =>
-      outbox.backlog(1, { type, id }).pipe(
+    const backlog = (type: EntityType, id: string, line = "") =>
+      outbox.backlog(1, { key: { type, id }, line }).pipe(
         Effect.map((rows) => rows[0] ?? null),
         Effect.mapError(() => new Unavailable({ what: "the outbox" }))
       )
@@ -108,7 +108,7 @@ export const layerNoDeps = Layer.effect(
         entry: entry === undefined ? null : { ordinal: entry.entry.ordinal, n: entry.n },
         agent: answer === null ? null : { revision: answer.agentRevision, seenAtMs: answer.agentSeenAtMs },
         activity: yield* activity("Cluster", id),
-        outbox: yield* backlog("Cluster", id)
+        outbox: yield* backlog("Cluster", id, appId)
       }
       return facts
     })

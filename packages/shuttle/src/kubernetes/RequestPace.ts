@@ -1,0 +1,88 @@
+/**
+ * Lets requests to the API server go at the pace that it keeps up with (`ConcurrencyLimit`). One that it refused for its load
+ * (429) was not executed: it is sent again by itself, and until the time that the server named nothing else is sent either.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Semaphore from "effect/Semaphore"
+import { requestsAtOnceMax, requestsPushedBack } from "../health/ShuttleMetrics.ts"
+import { ConcurrencyLimit, type Ending } from "../pacing/ConcurrencyLimit.ts"
+
+export interface RequestPace {
+  /**
+   * Waits for its turn, and for the server's pause.
+   *
+   * @param kind requests of one kind cost about the same
+   */
+  readonly run: <A, E>(kind: string, request: Effect.Effect<A, E>) => Effect.Effect<A, E>
+}
+
+/** At first; grows with every answer. */
+const start = 8
+
+/** A request that is refused for the load of the server is sent again this many times. */
+const pushBacksMax = 8
+
+/** When the server does not say how long. */
+const pauseWithoutWord = Duration.seconds(1)
+
+interface Unreachable {
+  readonly _tag: "KubernetesUnreachable"
+  readonly status: number | null
+  readonly retryAfterSeconds: number | null
+}
+
+const isUnreachable = (error: unknown): error is Unreachable =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "KubernetesUnreachable"
+
+const isPushedBack = (error: unknown): error is Unreachable => isUnreachable(error) && error.status === 429
+
+/** Any word of the server is an answer, an error too; its own trouble (503, 504) is a sign of load. */
+const endingOf = (error: unknown): Ending => {
+  if (!isUnreachable(error)) return "answered"
+  if (error.status === null) return "silent"
+  return error.status === 429 || error.status === 503 || error.status === 504 ? "pushedBack" : "answered"
+}
+
+/** @param max requests at once, whatever the server takes */
+export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<RequestPace> {
+  const limit = new ConcurrencyLimit({ start, max })
+  const slots = yield* Semaphore.make(limit.limit)
+  let inFlight = 0
+  let pausedUntilMs = 0
+
+  const awaitPause: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+    nowMs >= pausedUntilMs
+      ? Effect.void
+      : Effect.andThen(Effect.sleep(Duration.millis(pausedUntilMs - nowMs)), awaitPause)
+  )
+  const adjust = Effect.suspend(() =>
+    Effect.andThen(Semaphore.resize(slots, limit.limit), Metric.update(requestsAtOnceMax, limit.limit))
+  )
+
+  const once = <A, E>(kind: string, request: Effect.Effect<A, E>) =>
+    Effect.gen(function* () {
+      yield* awaitPause
+      const startedAtMs = yield* Clock.currentTimeMillis
+      const underWay = ++inFlight
+      const exit = yield* Effect.exit(request).pipe(Effect.ensuring(Effect.sync(() => void inFlight--)))
+      const endedAtMs = yield* Clock.currentTimeMillis
+      const error = Exit.findErrorOption(exit)
+      const failure = error._tag === "Some" ? error.value : undefined
+      limit.note({ kind, ending: endingOf(failure), startedAtMs, endedAtMs, inFlight: underWay })
+      if (isPushedBack(failure)) {
+        const seconds = failure.retryAfterSeconds ?? Duration.toSeconds(pauseWithoutWord)
+        pausedUntilMs = Math.max(pausedUntilMs, endedAtMs + seconds * 1000)
+        yield* Metric.update(requestsPushedBack, 1)
+      }
+      yield* adjust
+      return yield* exit
+    }).pipe(Semaphore.withPermit(slots))
+
+  return {
+    run: (kind, request) => Effect.retry(once(kind, request), { while: isPushedBack, times: pushBacksMax })
+  }
+})

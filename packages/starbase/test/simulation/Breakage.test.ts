@@ -26,14 +26,14 @@ const withoutFence = (stores: Stores): Stores => {
   })
 }
 
-/** Says that it has written each 40th append, and has not. */
+/** Says that it has written each 12th append, and has not. */
 const forgetful = (stores: Stores): Stores => {
   const journal = Context.get(stores, Journal)
   let appends = 0
   return Context.add(stores, Journal, {
     ...journal,
     append: (key, append) =>
-      Effect.suspend(() => (++appends % 40 === 0 ? Effect.void : journal.append(key, append)))
+      Effect.suspend(() => (++appends % 12 === 0 ? Effect.void : journal.append(key, append)))
   })
 }
 

@@ -1,4 +1,4 @@
-/** What a runner refuses to start with: timers that let two runners own one shard, and a port that strangers could reach. */
+/** What a runner refuses to start with: timers that let two runners own one shard or forget what runs, and a port that strangers could reach. */
 import { BlockList, isIP } from "node:net"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -46,6 +46,10 @@ type Checked = Pick<
   | "requestsMax"
   | "entityRequestsMax"
   | "entitiesMax"
+  | "buildDeadline"
+  | "rolloutDeadline"
+  | "messageRetention"
+  | "auditRetention"
   | "masterKey"
 >
 
@@ -89,6 +93,18 @@ const problems = (settings: Checked): ReadonlyArray<UnsafeRunner> => {
   refuse(settings.requestsMax < 16, "REQUESTS_MAX", "must be 16 or more")
   refuse(settings.entityRequestsMax < 16, "ENTITY_REQUESTS_MAX", "must be 16 or more")
   refuse(settings.entitiesMax < 100, "ENTITIES_MAX", "must be 100 or more")
+  const { buildDeadline, rolloutDeadline, messageRetention } = settings
+  const deployMax = Duration.sum(Duration.sum(buildDeadline, rolloutDeadline), Duration.hours(1))
+  refuse(
+    Duration.toMillis(messageRetention) <= 2 * Duration.toMillis(deployMax),
+    "MESSAGE_RETENTION",
+    "must exceed twice BUILD_DEADLINE, ROLLOUT_DEADLINE and an hour, or a deploy is forgotten while it may be asked for"
+  )
+  refuse(
+    Duration.toMillis(settings.auditRetention) < Duration.toMillis(Duration.days(1)),
+    "AUDIT_RETENTION",
+    "must be a day or more"
+  )
   return found
 }
 

@@ -45,6 +45,7 @@ import * as JournalMetrics from "./metrics/JournalMetrics.ts"
 import * as EffectPerformer from "./outbox/EffectPerformer.ts"
 import * as OutboxRelay from "./outbox/OutboxRelay.ts"
 import * as PublicApi from "./PublicApi.ts"
+import * as Retention from "./retention/Retention.ts"
 import * as RunnerSafety from "./RunnerSafety.ts"
 import * as Authenticator from "./security/Authenticator.ts"
 import * as KnownOwners from "./security/KnownOwners.ts"
@@ -100,7 +101,7 @@ const git = Layer.mergeAll(GitHooks.layerNoDeps, BranchMover.layerNoDeps).pipe(
 )
 
 /** Workflows of the shard group `default`, and what must run once in the cluster. */
-const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps).pipe(
+const deploys = Layer.mergeAll(OutboxRelay.layerNoDeps, DeployWatch.layerNoDeps, Retention.layerNoDeps).pipe(
   Layer.provide(EffectPerformer.layerNoDeps),
   Layer.provideMerge(DeployRunner.layerNoDeps),
   Layer.provideMerge(DeployRelease.layerNoDeps)

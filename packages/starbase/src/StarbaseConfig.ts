@@ -78,6 +78,10 @@ export interface StarbaseSettings {
   readonly buildDeadline: Duration.Duration
   /** Outlasts the longest start-up that an app may ask for, so that what is wrong is named before it passes. */
   readonly rolloutDeadline: Duration.Duration
+  /** How long the stored messages of a deploy that has ended are kept. More than twice what a deploy may take. */
+  readonly messageRetention: Duration.Duration
+  /** How long it is kept what operators looked at and did. */
+  readonly auditRetention: Duration.Duration
 }
 
 export class StarbaseConfig extends Context.Service<StarbaseConfig, StarbaseSettings>()(
@@ -125,7 +129,9 @@ export const config: Config.Config<StarbaseSettings> = Config.all({
   appPortSuffix: Config.String("APP_PORT_SUFFIX").pipe(Config.withDefault("")),
   appDomain: Config.String("APP_DOMAIN").pipe(Config.withDefault(".starform.app")),
   buildDeadline: Config.Duration("BUILD_DEADLINE").pipe(Config.withDefault(Duration.minutes(15))),
-  rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(15)))
+  rolloutDeadline: Config.Duration("ROLLOUT_DEADLINE").pipe(Config.withDefault(Duration.minutes(15))),
+  messageRetention: Config.Duration("MESSAGE_RETENTION").pipe(Config.withDefault(Duration.days(7))),
+  auditRetention: Config.Duration("AUDIT_RETENTION").pipe(Config.withDefault(Duration.days(365)))
 }).pipe(Config.nested("STARBASE"))
 
 /**
@@ -173,7 +179,9 @@ export const testSettings: StarbaseSettings = {
   appPortSuffix: "",
   appDomain: ".test",
   buildDeadline: Duration.minutes(1),
-  rolloutDeadline: Duration.minutes(1)
+  rolloutDeadline: Duration.minutes(1),
+  messageRetention: Duration.days(7),
+  auditRetention: Duration.days(365)
 }
 
 /** Settings of a test, which names what it needs. */

@@ -80,4 +80,15 @@ describe("check", () => {
       )
     })
   )
+
+  it.effect("refuses to forget what may still be asked for", () =>
+    Effect.gen(function* () {
+      const hours = Duration.hours(1)
+      assert.strictEqual(
+        yield* refused({ buildDeadline: hours, rolloutDeadline: hours, messageRetention: Duration.hours(6) }),
+        "STARBASE_MESSAGE_RETENTION"
+      )
+      assert.strictEqual(yield* refused({ auditRetention: hours }), "STARBASE_AUDIT_RETENTION")
+    })
+  )
 })

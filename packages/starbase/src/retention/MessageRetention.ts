@@ -1,4 +1,4 @@
-/** Forgets stored messages of workflows that ended long ago. Decision 0018 has which keys could come again, and what then. */
+/** Forgets stored messages of workflows that ended long ago. Decision 0020 has which keys could come again, and what then. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as MachineId from "effect/cluster/MachineId"
 import * as Snowflake from "effect/cluster/Snowflake"

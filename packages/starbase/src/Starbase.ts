@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as RequestLimit from "./api/RequestLimit.ts"
+import * as UsageRoutes from "./api/UsageRoutes.ts"
 import * as AgentRoutes from "./api/AgentRoutes.ts"
 import * as PlainPulls from "./api/PlainPulls.ts"
 import * as Directory from "./api/Directory.ts"
@@ -142,6 +143,7 @@ const ingress = HttpRouter.serve(
     PlainPulls.layerRoutes,
     operations,
     AgentRoutes.layerRoutes,
+    UsageRoutes.layerRoutes,
     GitHttp.layerRoutes,
     PublicApi.layerRoutes
   ),

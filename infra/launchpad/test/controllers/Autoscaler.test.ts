@@ -9,7 +9,10 @@ import { conditions, controlled, create, get, list, play, rest, until } from "./
 
 const selector = { matchLabels: { app: "web" } }
 
-const web = (replicas: number, requests: Readonly<Record<string, string>> = { cpu: "100m", memory: "100Mi" }) =>
+const web = (
+  replicas: number,
+  requests: Readonly<Record<string, string>> = { cpu: "100m", memory: "100Mi" }
+) =>
   create("apps/deployments", "apps/v1", "Deployment", "web", {
     spec: {
       replicas,
@@ -46,22 +49,23 @@ interface Load {
 
 /** Every pod of `load` uses the same; pods run as soon as they are there. */
 const onCluster = <A, E>(
-  use: (load: Load, runAll: Effect.Effect<void, unknown, ClusterObjects>) => Effect.Effect<A, E, ClusterObjects>
+  use: (
+    load: Load,
+    runAll: Effect.Effect<void, unknown, ClusterObjects>
+  ) => Effect.Effect<A, E, ClusterObjects>
 ) => {
   const load: Load = { millicores: 50, megabytes: 50 }
   let running: ReadonlyArray<string> = []
   const uses = Effect.map(Clock.currentTimeMillis, (atMs) =>
-    running.map(
-      (name): PodUse => ({
-        namespace,
-        name,
-        atMs,
-        windowMs: 15_000,
-        containers: [
-          { name: "app", cpuNanos: load.millicores * 1_000_000, memoryBytes: load.megabytes * 1024 * 1024 }
-        ]
-      })
-    )
+    running.map((name): PodUse => ({
+      namespace,
+      name,
+      atMs,
+      windowMs: 15_000,
+      containers: [
+        { name: "app", cpuNanos: load.millicores * 1_000_000, memoryBytes: load.megabytes * 1024 * 1024 }
+      ]
+    }))
   )
   const runAll = Effect.gen(function* () {
     yield* rest
@@ -93,12 +97,19 @@ describe("a HorizontalPodAutoscaler", () => {
           "ScalingLimited=False DesiredWithinRange"
         ])
         assert.deepStrictEqual(at(yield* autoscaler, "status", "currentMetrics"), [
-          { type: "Resource", resource: { name: "cpu", current: { averageUtilization: 54, averageValue: "54m" } } }
+          {
+            type: "Resource",
+            resource: { name: "cpu", current: { averageUtilization: 54, averageValue: "54m" } }
+          }
         ])
         load.millicores = 90
         yield* period
         yield* until("scaled", replicas, (count) => count === 4)
-        const scaled = yield* until("told", autoscaler, (one) => conditions(one)[0]?.includes("Rescale") === true)
+        const scaled = yield* until(
+          "told",
+          autoscaler,
+          (one) => conditions(one)[0]?.includes("Rescale") === true
+        )
         assert.strictEqual(conditions(scaled)[0], "AbleToScale=True SucceededRescale")
         assert.strictEqual(at(scaled, "status", "desiredReplicas"), 4)
         const owner = (yield* get("apps/deployments", "web"))?.metadata.managedFields ?? []
@@ -116,13 +127,17 @@ describe("a HorizontalPodAutoscaler", () => {
         load.millicores = 1000
         yield* createAutoscaler()
         yield* until("four more at once", replicas, (count) => count === 5)
-        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True ScaleUpLimit"))
+        yield* until("told", autoscaler, (one) =>
+          conditions(one).includes("ScalingLimited=True ScaleUpLimit")
+        )
         yield* runAll
         yield* TestClock.adjust("1 minutes")
         yield* runAll
         yield* until("at most", replicas, (count) => count === 10)
         yield* period
-        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True TooManyReplicas"))
+        yield* until("told", autoscaler, (one) =>
+          conditions(one).includes("ScalingLimited=True TooManyReplicas")
+        )
       })
     )
   )
@@ -144,7 +159,9 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* TestClock.adjust("30 seconds")
         yield* until("fewer", replicas, (count) => count === 2)
         yield* period
-        yield* until("told", autoscaler, (one) => conditions(one).includes("ScalingLimited=True TooFewReplicas"))
+        yield* until("told", autoscaler, (one) =>
+          conditions(one).includes("ScalingLimited=True TooFewReplicas")
+        )
       })
     )
   )
@@ -211,7 +228,9 @@ describe("a HorizontalPodAutoscaler", () => {
       Effect.gen(function* () {
         yield* web(0)
         yield* createAutoscaler({ minReplicas: 2 })
-        yield* until("off", autoscaler, (one) => conditions(one).includes("ScalingActive=False ScalingDisabled"))
+        yield* until("off", autoscaler, (one) =>
+          conditions(one).includes("ScalingActive=False ScalingDisabled")
+        )
         const objects = yield* ClusterObjects
         yield* objects.modify({ resource: "apps/deployments", namespace, name: "web" }, (object) => ({
           ...object,

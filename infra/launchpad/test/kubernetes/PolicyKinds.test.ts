@@ -37,7 +37,10 @@ const autoscaler = (spec: Readonly<Record<string, unknown>>) => ({
   }
 })
 
-const drained = { ...pod, containers: [{ ...pod.containers[0], lifecycle: { preStop: { sleep: { seconds: 31 } } } }] }
+const drained = {
+  ...pod,
+  containers: [{ ...pod.containers[0], lifecycle: { preStop: { sleep: { seconds: 31 } } } }]
+}
 const spread = { ...pod, topologySpreadConstraints: [{ maxSkew: 0, whenUnsatisfiable: "ScheduleAnyway" }] }
 
 const refusals: ReadonlyArray<readonly [Kind, Readonly<Record<string, unknown>>, string]> = [

@@ -3,7 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { at } from "@starform/launchpad/kubernetes/kinds/TableColumn"
 import { Duration, Effect } from "effect"
 import { conditions, create, get } from "../controllers/ControllersHarness.ts"
-import { createApp, ensureNamespace, eventually, objectsMemory, planes, serverScript, settled } from "./LocalCluster.ts"
+import {
+  createApp,
+  ensureNamespace,
+  eventually,
+  objectsMemory,
+  planes,
+  serverScript,
+  settled
+} from "./LocalCluster.ts"
 import { makeFolder, writeImage } from "./PodHarness.ts"
 
 /** Busy for more than half of the time. */
@@ -25,17 +33,31 @@ describe("autoscaling on the local cluster", () => {
         const topologySpreadConstraints = [
           { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "DoNotSchedule" }
         ]
-        yield* createApp({ name: "web", image: "busy", container: { resources }, pod: { topologySpreadConstraints } })
-        yield* settled("web")
-        yield* create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", "web", {
-          spec: {
-            scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
-            maxReplicas: 2,
-            metrics: [
-              { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } }
-            ]
-          }
+        yield* createApp({
+          name: "web",
+          image: "busy",
+          container: { resources },
+          pod: { topologySpreadConstraints }
         })
+        yield* settled("web")
+        yield* create(
+          "autoscaling/horizontalpodautoscalers",
+          "autoscaling/v2",
+          "HorizontalPodAutoscaler",
+          "web",
+          {
+            spec: {
+              scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+              maxReplicas: 2,
+              metrics: [
+                {
+                  type: "Resource",
+                  resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } }
+                }
+              ]
+            }
+          }
+        )
         const found = yield* eventually(
           "scaled",
           get("autoscaling/horizontalpodautoscalers", "web"),

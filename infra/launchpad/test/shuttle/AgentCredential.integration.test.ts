@@ -63,14 +63,14 @@ it.live(
         return Redacted.value(token)
       })
       const deployments = (app: DesiredApp) =>
-      Effect.map(contents(world.person, app.namespace), (objects) =>
-        [...objects]
-          .filter(([path]) => path.includes("/deployments/"))
-          .map(([, { metadata }]) => metadata.annotations?.["starform.io/deployment-id"])
-      )
-    const applied = (app: DesiredApp) => until(deployments(app), (ids) => ids.includes(app.deployId))
+        Effect.map(contents(world.person, app.namespace), (objects) =>
+          [...objects]
+            .filter(([path]) => path.includes("/deployments/"))
+            .map(([, { metadata }]) => metadata.annotations?.["starform.io/deployment-id"])
+        )
+      const applied = (app: DesiredApp) => until(deployments(app), (ids) => ids.includes(app.deployId))
 
-    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "starform-system" } }
+      const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "starform-system" } }
       yield* world.person.call("POST", "/api/v1/namespaces", namespace)
       yield* client.RegisterCluster({ ...about(), name: Slug.make("customer"), region: "nyc3" })
       const folder = yield* temporaryFolder

@@ -264,10 +264,14 @@ const forbid = (answer: ServerResponse, message: string): void => {
 }
 
 /**
- * Between the agent and the API server: lets through what infra/kubernetes allows Shuttle in a real cluster, sees every
- * request and can cut the line.
+ * Between the agent and an API server or Starbase: sees every request and can cut the line.
+ *
+ * @param rights lets through what they cover alone: what infra/kubernetes allows Shuttle in a real cluster. `null`: all
  */
-export const countingProxy = (target: string): Effect.Effect<CountingProxy, never, Scope.Scope> =>
+export const countingProxy = (
+  target: string,
+  rights: ReadonlyArray<Grant> | null
+): Effect.Effect<CountingProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
     const writes: CountingProxy["writes"] = []
     const watches: Array<string> = []

@@ -48,13 +48,16 @@ describe("Usage", () => {
         )
         const pods = yield* world.person.list(`/api/v1/namespaces/${app.namespace}/pods`)
         const [snapshot] = snapshots
+        const [process] = app.processes
+        const [pod] = pods
+        if (process === undefined || pod === undefined) return assert.fail("no process, or no pod")
         assert.deepInclude(snapshot, {
           workspaceId: app.workspaceId,
           projectId: app.projectId,
           environment: app.environment,
           serviceId: app.serviceId,
-          process: app.processes[0]?.name,
-          podId: pods[0]?.metadata.uid,
+          process: process.name,
+          podId: pod.metadata.uid,
           tier: "nova",
           cpuMillicores: 250,
           memoryMebibytes: 512

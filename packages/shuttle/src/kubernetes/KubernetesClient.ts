@@ -428,7 +428,17 @@ const make = Effect.gen(function* () {
     return count
   })
 
-  return KubernetesClient.of({ get, list, watch, apply, applyFields, remove, podLog, podCount, probeFailures })
+  return KubernetesClient.of({
+    get,
+    list,
+    watch,
+    apply,
+    applyFields,
+    remove,
+    podLog,
+    podCount,
+    probeFailures
+  })
 })
 
 export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =

@@ -24,12 +24,7 @@ export const sealSnapshots = (
   key: Uint8Array,
   context: string,
   snapshots: ReadonlyArray<PodSnapshot>
-): Uint8Array =>
-  sealBytes(
-    key,
-    context,
-    gzipSync(encode({ version: 1, snapshots: snapshots.map(({ snapshotId: _, ...facts }) => facts) }))
-  )
+): Uint8Array => sealBytes(key, context, gzipSync(encode({ version: 1, snapshots })))
 
 export const openSnapshots = Effect.fnUntraced(function* (
   key: Uint8Array,

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   minuteOf,
   type PodSnapshot,
-  SnapshotFacts,
+  type SnapshotFacts,
   snapshotsMax
 } from "@starform/domain/observed/PodSnapshot"
 import { withId } from "@starform/shuttle/reports/PodSnapshots"

@@ -64,7 +64,7 @@ const world = Effect.gen(function* () {
   yield* fs.writeFileString(tokenFile, `${joinToken("a")}\n`)
   const kept = `${folder}/data/agent-credential`
 
-  /** An agent of its own on the same disk, as after a restart. */
+  /** An agent of its own on the same disk: beside the one before, or after it where that has ended. */
   const agent = (overrides: Partial<ShuttleConfig.Settings> = {}) =>
     Layer.build(
       CredentialRotation.layer.pipe(
@@ -127,7 +127,8 @@ describe("joining", () => {
       Effect.gen(function* () {
         const { agent, server, starbase } = yield* world
         starbase.isMute = true
-        assert.strictEqual((yield* Effect.flip(pull(yield* agent())))._tag, "StarbaseUnreachable")
+        const lost = yield* Effect.scoped(Effect.flatMap(agent(), (before) => Effect.flip(pull(before))))
+        assert.strictEqual(lost._tag, "StarbaseUnreachable")
         assert.isNotNull(starbase.usedBy)
         starbase.isMute = false
         yield* pull(yield* agent())

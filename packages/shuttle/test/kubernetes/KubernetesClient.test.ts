@@ -36,8 +36,8 @@ describe("KubernetesClient", () => {
         "/api/v1/namespaces",
         "/api/v1/configmaps",
         "/apis/apps/v1/deployments",
-        "/apis/apps/v1/replicasets",
         "/apis/batch/v1/cronjobs",
+        "/apis/apps/v1/replicasets",
         "/apis/batch/v1/jobs",
         "/api/v1/pods"
       ])

@@ -29,8 +29,8 @@ const percent = (name: string, averageUtilization: number) => ({
   resource: { name, target: { type: "Utilization", averageUtilization } }
 })
 
-const createAutoscaler = (spec: Readonly<Record<string, unknown>> = {}) =>
-  create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", "web", {
+const createAutoscaler = (spec: Readonly<Record<string, unknown>> = {}, name = "web") =>
+  create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", name, {
     spec: {
       scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
       maxReplicas: 10,
@@ -117,7 +117,14 @@ describe("a HorizontalPodAutoscaler", () => {
           (one) => conditions(one)[0]?.includes("Rescale") === true
         )
         assert.strictEqual(conditions(scaled)[0], "AbleToScale=True SucceededRescale")
-        assert.strictEqual(at(scaled, "status", "desiredReplicas"), 4)
+        assert.deepInclude(scaled?.["status"], { currentReplicas: 2, desiredReplicas: 4 })
+        const told = yield* until("event", list("events"), (events) =>
+          events.some((event) => at(event, "reason") === "SuccessfulRescale")
+        )
+        assert.include(
+          told.map((event) => at(event, "message")),
+          "New size: 4; reason: cpu resource utilization (percentage of request) above target"
+        )
         const owner = (yield* get("apps/deployments", "web"))?.metadata.managedFields ?? []
         assert.isTrue(owner.some((entry) => at(entry, "subresource") === "scale"))
       })
@@ -132,13 +139,15 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* TestClock.adjust("1 minutes")
         load.millicores = 1000
         yield* createAutoscaler()
-        yield* until("four more at once", replicas, (count) => count === 5)
+        yield* until("four at once", replicas, (count) => count === 4)
         yield* until("told", autoscaler, (one) =>
           conditions(one).includes("ScalingLimited=True ScaleUpLimit")
         )
         yield* runAll
-        yield* periods(4)
+        yield* periods(1)
+        yield* until("twice as many", replicas, (count) => count === 8)
         yield* runAll
+        yield* periods(2)
         yield* until("at most", replicas, (count) => count === 10)
         yield* periods(1)
         yield* until("told", autoscaler, (one) =>
@@ -209,7 +218,7 @@ describe("a HorizontalPodAutoscaler", () => {
       Effect.gen(function* () {
         const reason = (wanted: string) =>
           Effect.map(
-            until(wanted, autoscaler, (one) => conditions(one).some((line) => line.includes(wanted))),
+            until(wanted, autoscaler, (one) => JSON.stringify(one?.["status"] ?? "").includes(wanted)),
             (one) => JSON.stringify(at(one, "status", "conditions"))
           )
         yield* createAutoscaler()
@@ -217,11 +226,43 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* web(1, {})
         yield* periods(1)
         assert.include(
-          yield* reason("FailedGetResourceMetric"),
-          "failed to get cpu utilization: missing request for cpu in container app of Pod web-"
+          yield* reason("no metrics returned"),
+          "failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API"
         )
         yield* runAll
+        yield* periods(1)
+        assert.include(
+          yield* reason("missing request"),
+          "failed to get cpu utilization: missing request for cpu in container app of Pod web-"
+        )
         assert.strictEqual(yield* replicas, 1)
+      })
+    )
+  )
+
+  it.effect("scales nothing that another autoscaler claims too", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(1)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        yield* createAutoscaler({}, "other")
+        yield* createAutoscaler()
+        yield* periods(1)
+        const found = yield* until("looked", autoscaler, (one) =>
+          conditions(one).includes("ScalingActive=False AmbiguousSelector")
+        )
+        assert.include(
+          JSON.stringify(at(found, "status", "conditions")),
+          "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]"
+        )
+        load.millicores = 1000
+        yield* periods(2)
+        assert.strictEqual(yield* replicas, 1)
+        const objects = yield* ClusterObjects
+        yield* objects.remove({ resource: "autoscaling/horizontalpodautoscalers", namespace, name: "other" })
+        yield* periods(1)
+        yield* until("alone", replicas, (count) => count === 4)
       })
     )
   )

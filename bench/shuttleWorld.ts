@@ -47,13 +47,12 @@ export const startWishes = async (): Promise<Wishes> => {
 }
 
 export const startAgent = (wishes: Wishes, api: Api, intervalMs = 30_000) =>
-  start(programFile("packages/shuttle/bench/Agent.process.ts"), [
-    wishes.url,
-    api.kubeconfig,
-    wishes.clusterId,
-    mkdtempSync(join(folder, "agent-")),
-    String(intervalMs)
-  ])
+  start(
+    programFile("packages/shuttle/bench/Agent.process.ts"),
+    [wishes.url, api.kubeconfig, wishes.clusterId, mkdtempSync(join(folder, "agent-")), String(intervalMs)],
+    // As its image and `npm start` run it.
+    ["--max-semi-space-size=2"]
+  )
 
 const connections = new Agent({ keepAlive: true })
 

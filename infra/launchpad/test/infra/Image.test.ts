@@ -57,6 +57,7 @@ describe("Shuttle's image", () => {
     assert.include(recipe, `\nUSER ${runAsUser}:${runAsGroup}\n`)
     const [, words = "[]"] = /^CMD (\[.+\])$/m.exec(recipe) ?? []
     const main = (JSON.parse(words) as ReadonlyArray<string>).at(-1) ?? ""
+    assert.match(main, /\/main\.ts$/)
     assert.isTrue(existsSync(join(repository, main)), main)
   })
 })

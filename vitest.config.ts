@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { realUrl } from "./infra/launchpad/test/apiserver/RealServer.ts"
 
 const postgres = new URL("infra/launchpad/test/postgres/globalSetup.ts", import.meta.url).pathname
 
@@ -50,6 +51,22 @@ const endToEnd = {
   }
 }
 
+/**
+ * Shuttle's integration tests on a real API server: there is only one, so one file at a time. `npm run test:kubernetes` makes it
+ * ready and tells where it is; no other run has this project.
+ */
+const kubernetes = {
+  test: {
+    name: "kubernetes",
+    root: "infra/launchpad",
+    globalSetup: [postgres],
+    include: ["test/shuttle/*.integration.test.ts"],
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+    maxWorkers: 1
+  }
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -60,7 +77,8 @@ export default defineConfig({
       project("launchpad", "infra/launchpad", [postgres]),
       cluster("cluster", "test/cluster/**/*.cluster.test.ts", [postgresFaults]),
       cluster("cluster-postgres", postgresFaults),
-      endToEnd
+      endToEnd,
+      ...(realUrl === null ? [] : [kubernetes])
     ]
   }
 })

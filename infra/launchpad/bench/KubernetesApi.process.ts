@@ -1,22 +1,33 @@
 /**
- * The local cluster's API server in memory, without controllers and pods: what is written is all that there is. Over TLS, as
- * kubectl sends no token without. Argument: where to write its kubeconfig.
+ * The local cluster's API server in memory. Over TLS, as kubectl sends no token without. Arguments: where to write its kubeconfig;
+ * `controllers` for those beside it, which make pods that nobody runs. Else what is written is all that there is.
  */
 import { writeFileSync } from "node:fs"
 import { NodeServices } from "@effect/platform-node"
+import * as Controllers from "@starform/launchpad/controllers/Controllers"
+import * as ControllersConfig from "@starform/launchpad/controllers/ControllersConfig"
+import * as EventRecorder from "@starform/launchpad/controllers/EventRecorder"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as ServerCertificate from "@starform/launchpad/kubernetes/ServerCertificate"
 import { Effect, Layer, ManagedRuntime, Redacted, References } from "effect"
 import { HttpServer } from "effect/http"
 import { serve } from "../../../bench/program.ts"
 
-const [, , kubeconfig = ""] = process.argv
+const [, , kubeconfig = "", beside = ""] = process.argv
 
 const certificate = await Effect.runPromise(ServerCertificate.make(Date.now()))
 const token = Redacted.value(KubernetesServer.testToken)
 
+/** Its Gateway is in a namespace that no customer's cluster has: the tests that run against this make that one themselves. */
+const controllers = Controllers.layerNoDeps.pipe(
+  Layer.provide(EventRecorder.layerNoDeps),
+  Layer.provide(ControllersConfig.layer({ gatewayNamespace: "launchpad-gateway" }))
+)
+
+const http = KubernetesServer.layerHttp({ ...KubernetesServer.testSettings, certificate })
+
 const runtime = ManagedRuntime.make(
-  KubernetesServer.layerHttp({ ...KubernetesServer.testSettings, certificate }).pipe(
+  (beside === "controllers" ? Layer.merge(http, controllers) : http).pipe(
     Layer.provideMerge(KubernetesServer.layerObjectsMemory),
     Layer.provide(KubernetesServer.layerNoLogs),
     Layer.provide(NodeServices.layer),

@@ -31,20 +31,7 @@ import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
 import * as Shuttle from "@starform/shuttle/Shuttle"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  FileSystem,
-  Layer,
-  Redacted,
-  References,
-  Schema,
-  Scope
-} from "effect"
-import { HttpServer } from "effect/http"
+import { Clock, Duration, Effect, Exit, FileSystem, Layer, Redacted, References, Schema, Scope } from "effect"
 import { createHash, randomUUID } from "node:crypto"
 import {
   Agent,
@@ -56,6 +43,7 @@ import {
 } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type Access, accessOf, allows, type Grant, refusal, shuttleGrants } from "../infra/ShuttleAccess.ts"
+import { isKubernetesOwn, isReal, server } from "./ClusterUnderTest.ts"
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
 
@@ -415,7 +403,7 @@ const collections = (namespace: string): ReadonlyArray<string> => [
   `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`
 ]
 
-/** Everything that lives in a namespace, as `<path>/<name>` → object. */
+/** Everything that lives in a namespace and is not Kubernetes' own, as `<path>/<name>` → object. */
 export const contents = (person: ReturnType<typeof hands>, namespace: string) =>
   Effect.map(
     Effect.forEach(collections(namespace), (collection) =>
@@ -423,22 +411,17 @@ export const contents = (person: ReturnType<typeof hands>, namespace: string) =>
         items.map((item) => [`${collection}/${item.metadata.name}`, item] as const)
       )
     ),
-    (lists) => new Map(lists.flat())
+    (lists) => new Map(lists.flat().filter(([path]) => !isKubernetesOwn(path)))
   )
 
 export const cluster = Effect.gen(function* () {
-  const context = yield* Layer.build(
-    KubernetesServer.layerTest.pipe(
-      Layer.provide(KubernetesServer.layerNoLogs),
-      Layer.provide(NodeServices.layer)
-    )
-  )
-  const { address } = Context.get(context, HttpServer.HttpServer)
-  const port = "port" in address ? address.port : 0
-  const url = `http://127.0.0.1:${port}`
+  const { startControllers, url } = yield* server
   const proxy = yield* countingProxy(url, shuttleGrants)
-  return { context, url, proxy, person: hands(url) }
+  return { startControllers, url, proxy, person: hands(url) }
 })
+
+/** A cluster that makes pods; where `lacksControllers`, none is to be had. */
+export const clusterWithPods = Effect.tap(cluster, ({ startControllers }) => startControllers)
 
 /** Starts an agent; the returned effect ends it, as at the end of its process. */
 export const agent = (
@@ -481,11 +464,14 @@ export const agent = (
     return { stop: Scope.close(scope, Exit.void) }
   })
 
+/** A real server may be far away, and busy with others. */
+const patienceMs = isReal ? 30_000 : 5000
+
 /** Polls an effect until it gives a value; fails with what it saw last. */
 export const until = <A, R>(
   look: Effect.Effect<A, never, R>,
   holds: (value: A) => boolean,
-  withinMs = 5000
+  withinMs = patienceMs
 ) =>
   Effect.gen(function* () {
     const deadline = (yield* Clock.currentTimeMillis) + withinMs

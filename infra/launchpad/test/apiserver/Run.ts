@@ -19,9 +19,14 @@ export const runWith = async (
     return { status: 0 }
   }
   if (choice._tag === "Unusable") return { problem: choice.problem }
-  const programs = choice._tag === "Programs" ? await ServerPrograms.start(choice.programs) : null
-  const kubeconfig = choice._tag === "Kubeconfig" ? choice.file : (programs?.kubeconfigFile ?? "")
+  let stop = async (): Promise<void> => {}
   try {
+    let kubeconfig = choice._tag === "Kubeconfig" ? choice.file : ""
+    if (choice._tag === "Programs") {
+      const started = await ServerPrograms.start(choice.programs)
+      kubeconfig = started.kubeconfigFile
+      stop = started.stop
+    }
     const server = await TestServer.open(kubeconfig)
     try {
       console.log(
@@ -39,6 +44,6 @@ export const runWith = async (
         : `test:kubernetes failed around the tests: ${messageOf(cause)}`
     }
   } finally {
-    await programs?.stop()
+    await stop()
   }
 }

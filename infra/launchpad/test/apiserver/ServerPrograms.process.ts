@@ -5,7 +5,7 @@
 import * as ServerCertificate from "@starform/launchpad/kubernetes/ServerCertificate"
 import { Effect, Redacted } from "effect"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { request } from "node:https"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
@@ -39,6 +39,7 @@ const run = (file: string, words: ReadonlyArray<string>): RunningProgram => {
 
 const stop = async (): Promise<void> => {
   for (const program of running.toReversed()) await program.stop()
+  rmSync(folder, { recursive: true, force: true })
 }
 
 process.on("exit", () => {
@@ -96,7 +97,7 @@ try {
   if (programs.controllerManager !== null) run(programs.controllerManager, controllerManagerArguments(folder))
   serve({ pids: () => running.map(({ pid }) => pid) }, stop)
 } catch (cause) {
-  console.error(cause instanceof Error ? cause.message : cause)
   await stop()
-  process.exit(1)
+  const problem = cause instanceof Error ? cause.message : String(cause)
+  process.send?.({ id: 0, problem }, undefined, {}, () => process.exit(1))
 }

@@ -1,5 +1,5 @@
 /** An API server of the run's own, from the programs of a folder in envtest's layout. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -10,7 +10,7 @@ import type { Programs } from "./ServerChoice.ts"
 interface ServerPrograms {
   readonly kubeconfigFile: string
   readonly folder: string
-  /** The process that started them, and theirs. */
+  /** The process that started them and removes the folder after them, and theirs. */
   readonly pids: () => Promise<ReadonlyArray<number>>
   readonly stop: () => Promise<void>
 }
@@ -19,20 +19,11 @@ const processFile = fileURLToPath(new URL("./ServerPrograms.process.ts", import.
 
 export const start = async (programs: Programs): Promise<ServerPrograms> => {
   const folder = mkdtempSync(join(tmpdir(), "starform-apiserver-"))
-  const forget = () => rmSync(folder, { recursive: true, force: true })
-  try {
-    const program = await Program.start(processFile, [folder, JSON.stringify(programs)])
-    return {
-      kubeconfigFile: filesOf(folder).kubeconfig,
-      folder,
-      pids: async () => [program.pid, ...(await program.ask<ReadonlyArray<number>>("pids"))],
-      stop: async () => {
-        await program.stop()
-        forget()
-      }
-    }
-  } catch (cause) {
-    forget()
-    throw cause
+  const program = await Program.start(processFile, [folder, JSON.stringify(programs)])
+  return {
+    kubeconfigFile: filesOf(folder).kubeconfig,
+    folder,
+    pids: async () => [program.pid, ...(await program.ask<ReadonlyArray<number>>("pids"))],
+    stop: program.stop
   }
 }

@@ -4,6 +4,7 @@ import type { DesiredApp } from "@starform/domain/desired/DesiredState"
 import { VarGroupId } from "@starform/domain/ids/Ids"
 import { ProcessName, VariableName } from "@starform/domain/ids/Slug"
 import { Duration, Effect, type FileSystem, type Scope } from "effect"
+import { lacksControllers } from "../apiserver/RealServer.ts"
 import {
   agent,
   cluster,
@@ -16,6 +17,7 @@ import {
   until,
   type WireObject
 } from "./AgentHarness.ts"
+import { isReal } from "./ClusterUnderTest.ts"
 
 const live = <A, E>(effect: Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>) =>
   Effect.scoped(effect).pipe(Effect.provide(NodeServices.layer))
@@ -84,8 +86,13 @@ describe("the objects of a project on an API server", () => {
         assert.strictEqual(replicasOf(taken), 4)
         const [deployment] = inPlural(taken, "deployments")
         const path = `/apis/apps/v1/namespaces/${app.namespace}/deployments/${deployment!.metadata.name}`
-        const scale = yield* person.call("GET", `${path}/scale`)
-        yield* person.call("PUT", `${path}/scale`, { ...Object(scale.body), spec: { replicas: 7 } })
+        // Whoever carries out the Deployment may write between the two.
+        yield* until(
+          Effect.flatMap(person.call("GET", `${path}/scale`), ({ body }) =>
+            person.call("PUT", `${path}/scale`, { ...Object(body), spec: { replicas: 7 } })
+          ),
+          ({ status }) => status === 200
+        )
         const again = nextDeploy(scaling)
         base.want([again])
         const seen = yield* until(
@@ -168,6 +175,8 @@ describe("the objects of a project on an API server", () => {
         base.want([second], [tombstoneOf(first)])
         yield* until(phase(first), (status) => status?.phase === "absent")
         assert.isDefined(secretOf(yield* all(first)))
+        // Where Deployments are carried out, the ReplicaSet before names the group until the history forgets it.
+        if (isReal && !lacksControllers) return
         base.want([nextDeploy(second, { varGroups: [] })])
         yield* until(all(first), (seen) => secretOf(seen) === undefined)
       })

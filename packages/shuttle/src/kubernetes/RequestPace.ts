@@ -47,6 +47,10 @@ const endingOf = (error: unknown): Ending => {
   return error.status === 429 || error.status === 503 || error.status === 504 ? "pushedBack" : "answered"
 }
 
+/** Says nothing of the server: it never left this process. */
+const isUnsent = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "NotLeading"
+
 /** @param max requests at once, whatever the server takes */
 export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<RequestPace> {
   const limit = new ConcurrencyLimit({ start, max })
@@ -72,6 +76,7 @@ export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<
       const endedAtMs = yield* Clock.currentTimeMillis
       const error = Exit.findErrorOption(exit)
       const failure = error._tag === "Some" ? error.value : undefined
+      if (isUnsent(failure)) return yield* exit
       limit.note({ kind, ending: endingOf(failure), startedAtMs, endedAtMs, inFlight: underWay })
       if (isPushedBack(failure)) {
         const seconds = failure.retryAfterSeconds ?? Duration.toSeconds(pauseWithoutWord)

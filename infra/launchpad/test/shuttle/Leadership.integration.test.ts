@@ -2,7 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type FileSystem, type Scope } from "effect"
-import { newApp, nextDeploy, until } from "./AgentHarness.ts"
+import { agent, cluster, newApp, nextDeploy, starbase, temporaryFolder, until } from "./AgentHarness.ts"
 import { type Candidate, election, withoutLeases } from "./Candidates.ts"
 
 const live = <A, E>(effect: Effect.Effect<A, E, Scope.Scope | FileSystem.FileSystem>) =>
@@ -160,6 +160,23 @@ describe("two agents of one cluster", () => {
         const { body } = yield* person.call("PATCH", path, late, "application/apply-patch+yaml")
         assert.include(JSON.stringify(body), app.image)
         yield* holding(next.image)
+      })
+    )
+  )
+
+  it.live("INV-LEA-5 an agent that is told no Lease writes at once and asks for none", () =>
+    live(
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const { proxy } = yield* cluster
+        const base = yield* starbase
+        yield* agent(base.url, proxy.url, folder)
+        base.want([newApp()])
+        yield* until(
+          Effect.sync(() => proxy.writes.length),
+          (count) => count > 5
+        )
+        assert.isFalse(proxy.asked.some(({ resource }) => resource === "leases"))
       })
     )
   )

@@ -74,7 +74,9 @@ const make = Effect.gen(function* () {
     )
   )
 
-  yield* Effect.forkScoped(tenure.whileLeading(Effect.forever(turn)))
+  /** What was asked while another agent led, that one has done; what it has not, Starbase asks again with its next answer. */
+  const forget = tenure.isElected ? Latch.close(client.rotationAsked) : Effect.void
+  yield* Effect.forkScoped(tenure.whileLeading(Effect.andThen(forget, Effect.forever(turn))))
   return CredentialRotation.of({ rotated: Effect.sync(() => rotated) })
 })
 

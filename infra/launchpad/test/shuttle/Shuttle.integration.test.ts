@@ -59,7 +59,7 @@ const quiet = (writes: ReadonlyArray<unknown>) =>
   })
 
 describe("Shuttle on an API server", () => {
-  it.live("makes an app from nothing, in waves, within milliseconds of the pull's answer", () =>
+  it.live("makes an app from nothing, in waves", () =>
     live(
       Effect.gen(function* () {
         const { base, made, proxy, start } = yield* setUp
@@ -71,8 +71,6 @@ describe("Shuttle on an API server", () => {
         const app = newApp()
         base.want([app])
         const objects = yield* made(app)
-        const first = proxy.writes[0]!
-        assert.isBelow(first.at - base.answeredAt.get(1)!, 250)
         const order = proxy.writes.map(({ line }) => line.split("/").at(-2))
         const position = (plural: string) => order.indexOf(plural)
         assert.strictEqual(position("namespaces"), 0)

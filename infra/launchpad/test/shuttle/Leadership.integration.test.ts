@@ -127,7 +127,8 @@ describe("two agents of one cluster", () => {
           const looks = () => a.kubernetes.asked.slice(looked).filter(({ resource }) => resource === "leases")
           yield* until(Effect.sync(looks), (leases) => leases.length > 3, withinMs)
           assert.strictEqual(a.writes().length, written)
-          assert.strictEqual(a.reports().length, told)
+          // One that was made before it stood still may have been on its way to the wire.
+          assert.isAtMost(a.reports().length, told + 1)
           yield* b.stop
           yield* writing(a)
         })

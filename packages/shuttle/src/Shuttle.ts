@@ -9,6 +9,7 @@ import * as HealthRoutes from "./health/HealthRoutes.ts"
 import * as ClusterCache from "./kubernetes/ClusterCache.ts"
 import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
 import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
+import * as TenureOfSettings from "./leadership/TenureOfSettings.ts"
 import * as GatewaySize from "./reconcile/GatewaySize.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
@@ -26,7 +27,10 @@ import * as SnapshotBuffer from "./storage/SnapshotBuffer.ts"
 import * as StateKey from "./storage/StateKey.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
-const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
+const cluster = ClusterCache.layer.pipe(
+  Layer.provideMerge(KubernetesClient.layer),
+  Layer.provideMerge(TenureOfSettings.layer)
+)
 const starbase = StarbaseClient.layer.pipe(
   Layer.provideMerge(AgentToken.layer),
   Layer.provide(CredentialPlace.layer)

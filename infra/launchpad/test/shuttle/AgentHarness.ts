@@ -28,6 +28,7 @@ import { type PodSnapshot, SnapshotBatch } from "@starform/domain/observed/PodSn
 import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
+import * as Reconciler from "@starform/shuttle/reconcile/Reconciler"
 import * as Shuttle from "@starform/shuttle/Shuttle"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import {
@@ -127,7 +128,7 @@ const listen = (server: Server): Promise<string> =>
     server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
   )
 
-const scopedServer = (server: Server) =>
+export const scopedServer = (server: Server) =>
   Effect.acquireRelease(
     Effect.promise(() => listen(server)),
     () =>
@@ -142,6 +143,11 @@ const decodeReport = Schema.decodeUnknownSync(StatusReport)
 const decodeBatch = Schema.decodeUnknownSync(SnapshotBatch)
 const decodeCapacity = Schema.decodeUnknownSync(CapacityReport)
 
+/** What a document says of pruning; by default that everything may be, in the first epoch. */
+export interface DocumentGates extends Partial<Pick<FullState, "massPruneConfirmed" | "epochConfirmed">> {
+  readonly epoch?: string
+}
+
 export interface Starbase {
   readonly url: string
   /** When each document was answered, by its number; milliseconds. */
@@ -153,7 +159,13 @@ export interface Starbase {
   /** Newest status of each app. */
   readonly statuses: Map<string, ObservedApp>
   /** Makes this the desired state; a waiting pull gets it at once. */
-  readonly want: (apps: ReadonlyArray<DesiredApp>, tombstones?: ReadonlyArray<Tombstone>) => void
+  readonly want: (
+    apps: ReadonlyArray<DesiredApp>,
+    tombstones?: ReadonlyArray<Tombstone>,
+    gates?: DocumentGates
+  ) => void
+  /** Of the document that is desired now; `null` before the first. */
+  readonly revision: () => string | null
   /** Of every document from now on. */
   lbSizeUnits: number
   isDown: boolean
@@ -172,8 +184,9 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     capacities: [],
     statuses: new Map(),
     isDown: false,
+    revision: () => document?.revision ?? null,
     lbSizeUnits: 1,
-    want: (apps, tombstones = []) => {
+    want: (apps, tombstones = [], { epoch = "00000001", ...gates } = {}) => {
       n += 1
       const hashes = apps.map((app) => [app.appId, sha256(appHashInput(app))] as const)
       const clusterConfig = { lbSizeUnits: self.lbSizeUnits }
@@ -181,13 +194,14 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
         kind: "full",
         format,
         clusterId,
-        revision: Revision.format({ epoch: "00000001", n }),
+        revision: Revision.format({ epoch, n }),
         hash: Digest.make(`sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`),
         clusterConfig,
         apps,
         tombstones,
         massPruneConfirmed: false,
-        epochConfirmed: true
+        epochConfirmed: true,
+        ...gates
       }
       for (const wake of waiting) wake()
     }
@@ -364,7 +378,7 @@ export const hands = (url: string) => {
   return { call, list }
 }
 
-const collections = (namespace: string): ReadonlyArray<string> => [
+export const collections = (namespace: string): ReadonlyArray<string> => [
   `/api/v1/namespaces/${namespace}/serviceaccounts`,
   `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
   `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
@@ -431,7 +445,7 @@ export const agent = (
       watchRetryMax: Duration.millis(200),
       ...overrides
     })
-    yield* Layer.buildWithScope(
+    const context = yield* Layer.buildWithScope(
       Shuttle.layer.pipe(
         Layer.provide([
           KubernetesConnection.layerToken(kubernetesUrl, KubernetesServer.testToken),
@@ -444,7 +458,8 @@ export const agent = (
       ),
       scope
     )
-    return { stop: Scope.close(scope, Exit.void) }
+    const { tasks } = Context.get(context, Reconciler.Reconciler)
+    return { stop: Scope.close(scope, Exit.void), tasks }
   })
 
 /** Polls an effect until it gives a value; fails with what it saw last. */

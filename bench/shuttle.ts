@@ -4,123 +4,38 @@
  * app, memory and CPU at rest, and repair of drift.
  */
 import { execFile, spawnSync } from "node:child_process"
-import { Agent, request } from "node:https"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { besideFailingApps } from "./failingApps.ts"
 import { main, type Program, start } from "./program.ts"
 import { programFile, progress, record, words } from "./report.ts"
+import { change, drift, type Workload } from "./shuttleChanges.ts"
+import {
+  type Api,
+  call,
+  folder,
+  startAgent,
+  startApi,
+  startWishes,
+  untilRoutes,
+  type Wishes
+} from "./shuttleWorld.ts"
+import { silentLine } from "./silentLine.ts"
 import { percentile, table } from "./statistics.ts"
 
-const { apps, appsPerProject, many, changes, drifts, restSeconds, rounds } = words({
+const { apps, appsPerProject, many, changes, drifts, restSeconds, rounds, pairs } = words({
   apps: 200,
   appsPerProject: 4,
   many: 1_000,
   changes: 30,
   drifts: 20,
   restSeconds: 30,
-  rounds: 3
+  rounds: 3,
+  pairs: 5
 })
 
 const median = (values: ReadonlyArray<number>) => percentile(values, 0.5)
-const wallclock = () => performance.timeOrigin + performance.now()
-const folder = mkdtempSync(join(tmpdir(), "starform-shuttle-"))
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
-
-interface Api {
-  readonly program: Program
-  readonly url: string
-  readonly token: string
-  /** Its certificate. */
-  readonly ca: string
-  readonly kubeconfig: string
-}
-
-interface Wishes {
-  readonly program: Program
-  readonly url: string
-  readonly clusterId: string
-}
-
-const startApi = async (): Promise<Api> => {
-  const kubeconfig = join(mkdtempSync(join(folder, "api-")), "kubeconfig")
-  const program = await start(programFile("infra/launchpad/bench/KubernetesApi.process.ts"), [kubeconfig])
-  return {
-    program,
-    kubeconfig,
-    ...(await program.ask<{ url: string; token: string; ca: string }>("address"))
-  }
-}
-
-const startWishes = async (): Promise<Wishes> => {
-  const program = await start(programFile("infra/launchpad/bench/Wishes.process.ts"), [folder])
-  return {
-    program,
-    url: await program.ask<string>("url"),
-    clusterId: await program.ask<string>("clusterId")
-  }
-}
-
-const startAgent = (wishes: Wishes, api: Api, intervalMs = 30_000) =>
-  start(programFile("packages/shuttle/bench/Agent.process.ts"), [
-    wishes.url,
-    api.kubeconfig,
-    wishes.clusterId,
-    mkdtempSync(join(folder, "agent-")),
-    String(intervalMs)
-  ])
-
-const connections = new Agent({ keepAlive: true })
-
-/** The body of the answer. */
-const call = <A>(
-  { ca, token, url }: Api,
-  path: string,
-  {
-    body = "",
-    headers = {},
-    method = "GET"
-  }: {
-    readonly method?: string
-    readonly headers?: Readonly<Record<string, string>>
-    readonly body?: string
-  } = {}
-): Promise<A> =>
-  new Promise((resolve, reject) => {
-    const sent = request(
-      `${url}${path}`,
-      {
-        method,
-        ca,
-        agent: connections,
-        headers: { authorization: `Bearer ${token}`, accept: "application/json", ...headers }
-      },
-      (response) => {
-        let text = ""
-        response.setEncoding("utf8").on("data", (part: string) => (text += part))
-        response.on("end", () => resolve(JSON.parse(text) as A))
-      }
-    )
-    sent.on("error", reject)
-    sent.end(body)
-  })
-
-const routesPath = "/apis/gateway.networking.k8s.io/v1/httproutes"
-
-/** Until as many routes are there; they are written last. When, by the clock of all processes. */
-const untilRoutes = async (api: Api, wanted: number): Promise<number> => {
-  const headers = { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" }
-  while (true) {
-    const { items, metadata } = await call<{
-      readonly items: ReadonlyArray<unknown>
-      readonly metadata: { readonly remainingItemCount?: number }
-    }>(api, `${routesPath}?limit=1`, { headers })
-    if (items.length + (metadata.remainingItemCount ?? 0) >= wanted) return wallclock()
-    await sleep(10)
-  }
-}
-
 const versionOf = (): string | undefined => {
   const asked = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" })
   if (asked.status !== 0) return undefined
@@ -156,8 +71,11 @@ const firstApply = async (wishes: Wishes, rendered: Rendered, version: string | 
   }
   const shuttle = () =>
     fresh(async (api) => {
+      await wishes.program.ask("wantNothing")
       const agent = await startAgent(wishes, api)
       try {
+        // It has listed everything and holds the empty document.
+        await sleep(2_000)
         const from = await wishes.program.ask<number>("want")
         return (await untilRoutes(api, apps)) - from
       } finally {
@@ -230,47 +148,21 @@ const passWithoutWork = async (agent: Program, api: Api, intervalMs: number) => 
   }
 }
 
-const annotationsOf = async (api: Api, path: string): Promise<Readonly<Record<string, string>>> => {
-  const { metadata } = await call<{
-    readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> }
-  }>(api, path)
-  return metadata?.annotations ?? {}
-}
-
-/** From the answer of the pull to the write of the changed Deployment. */
-const change = async (wishes: Wishes, api: Api, index: number): Promise<number> => {
-  const { deployId, path } = await wishes.program.ask<{ deployId: string; path: string }>("change", index)
-  while (true) {
-    const annotations = await annotationsOf(api, path)
-    if (annotations["starform.io/deployment-id"] === deployId) {
-      return wallclock() - (await wishes.program.ask<number>("answered"))
-    }
-    await sleep(2)
-  }
-}
-
-interface Workload {
-  readonly metadata: { readonly name: string; readonly namespace: string }
-  readonly spec: { readonly replicas: number }
-}
-
-const pathOf = ({ metadata }: Workload) =>
-  `/apis/apps/v1/namespaces/${metadata.namespace}/deployments/${metadata.name}`
-
-/** Somebody scales a Deployment by hand; milliseconds until it is as it was. */
-const drift = async (api: Api, workload: Workload): Promise<number> => {
-  const path = pathOf(workload)
-  const from = performance.now()
-  await call(api, path, {
-    method: "PATCH",
-    headers: { "content-type": "application/merge-patch+json" },
-    body: JSON.stringify({ spec: { replicas: 7 } })
-  })
-  while (true) {
-    const { spec } = await call<Workload>(api, path)
-    if (spec.replicas === workload.spec.replicas) return performance.now() - from
-    await sleep(2)
-  }
+/** The same behind a line that has fallen silent without an end: nobody tells the agent. */
+const driftBehindSilence = async (wishes: Wishes, api: Api, workload: Workload): Promise<number> => {
+  const line = await silentLine(Number(new URL(api.url).port))
+  const kubeconfig = join(folder, "behind-a-line")
+  writeFileSync(
+    kubeconfig,
+    readFileSync(api.kubeconfig, "utf8").replace(api.url, `https://127.0.0.1:${line.port}`)
+  )
+  const agent = await startAgent(wishes, { ...api, kubeconfig })
+  await sleep(15_000)
+  line.silence()
+  const ms = await drift(api, workload)
+  await agent.stop()
+  line.close()
+  return ms
 }
 
 const rssMiB = ({ pid }: Program) =>
@@ -325,6 +217,16 @@ await main(async () => {
   const idle = (cpuAfter.user + cpuAfter.system - cpuBefore.user - cpuBefore.system) / 1e6 / restSeconds
   const rss = rssMiB(resting)
   progress(`  at rest: ${rss.toFixed(0)} MiB, ${(idle * 100).toFixed(1)} % of a core`)
+  await resting.stop()
+
+  const behindSilence = await driftBehindSilence(wished, api, items[1]!)
+  progress(`  drift repaired behind a silent cut: ${(behindSilence / 1000).toFixed(1)} s`)
+  await wished.program.stop()
+  await api.program.stop()
+
+  progress(`Two agents with ${many} apps, one with every 20th failing for ever`)
+  const beside = await besideFailingApps(many, appsPerProject, changes, pairs)
+  const besideRatio = median(beside.map(({ failing, quiet }) => failing / quiet))
 
   const ratio = (to: ReadonlyArray<number>) =>
     to.length === 0 ? null : median(first.shuttle.map((rate, round) => rate / to[round]!))
@@ -345,7 +247,9 @@ await main(async () => {
       ["one changed app, worst", `${Math.max(...changed).toFixed(0)} ms`, "≤ 300 ms"],
       [`RSS with ${many} apps`, `${rss.toFixed(0)} MiB`, "≤ 150 MiB"],
       ["CPU at rest", `${(idle * 100).toFixed(1)} % of a core`, "≤ 2 %"],
-      ["drift repaired, worst", `${Math.max(...repaired).toFixed(0)} ms`, "≤ 2 s"]
+      ["drift repaired, worst", `${Math.max(...repaired).toFixed(0)} ms`, "≤ 2 s"],
+      ["the same behind a silent cut", `${(behindSilence / 1000).toFixed(1)} s`, "≤ 35 s"],
+      [`deploys beside 5 % failing apps, p99, ${pairs} pairs`, `${besideRatio.toFixed(2)} ×`, "≤ 1.5 ×"]
     ])}`
   )
   if (!pass.isUntouched) console.log("The pass without work wrote something.")
@@ -354,7 +258,14 @@ await main(async () => {
     kubectl: version ?? null,
     appsPerSecond: first,
     ratios,
-    many: { appliedMs: manyMs, pass, changedMs: changed, repairedMs: repaired },
+    many: {
+      appliedMs: manyMs,
+      pass,
+      changedMs: changed,
+      repairedMs: repaired,
+      behindSilenceMs: behindSilence
+    },
+    beside: { pairs: beside, ratio: besideRatio },
     rest: { rssMiB: rss, cpuShare: idle }
   })
 })

@@ -46,6 +46,11 @@ const rendered = (): ReadonlyArray<Manifest> => {
   ]
 }
 
+const deploymentOf = (app: DesiredApp): string =>
+  objectPath(
+    referenceOf(Result.getOrThrow(appManifests(app, settings)).find(({ kind }) => kind === "Deployment")!)
+  )
+
 const wallclock = (performanceMs: number) => performance.timeOrigin + performanceMs
 
 serve(
@@ -53,6 +58,8 @@ serve(
     url: () => url,
     clusterId: () => clusterId,
     make,
+    /** For an agent that shall be at rest first. */
+    wantNothing: () => want([]),
     /** Makes the apps the desired state; answers when. */
     want: () => {
       want(apps)
@@ -63,11 +70,12 @@ serve(
       const app = nextDeploy(apps[index]!)
       apps = apps.with(index, app)
       want(apps)
-      const deployment = Result.getOrThrow(appManifests(app, settings)).find(
-        ({ kind }) => kind === "Deployment"
-      )!
-      return { deployId: app.deployId, path: objectPath(referenceOf(deployment)) }
+      return { deployId: app.deployId, path: deploymentOf(app) }
     },
+    /** Paths of the apps' Deployments, in the order of the apps. */
+    deployments: () => apps.map(deploymentOf),
+    /** Apps whose newest report says that they fail. */
+    failing: () => [...statuses.values()].filter(({ phase }) => phase === "failed").length,
     /** When the newest document was answered. */
     answered: () => wallclock([...answeredAt.values()].at(-1) ?? Number.NaN),
     reported: () => statuses.size,

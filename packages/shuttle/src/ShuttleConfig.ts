@@ -75,7 +75,7 @@ export interface Settings {
   readonly listPageSize: number
   /** Longest life of one watch, as told to the server. */
   readonly watchLife: Duration.Duration
-  /** A watch that is silent for longer, without even a bookmark, is opened again. */
+  /** A watch that is silent for longer is opened again. Longer than `watchLife`, at whose end the server speaks in any case. */
   readonly watchIdle: Duration.Duration
   /** First and longest pause before a failed watch is opened again. */
   readonly watchRetryFirst: Duration.Duration
@@ -144,8 +144,8 @@ export const defaults: Omit<Settings, Particular> = {
   kubernetesRequestTimeout: Duration.seconds(15),
   kubernetesRequestsMax: 64,
   listPageSize: 500,
-  watchLife: Duration.minutes(5),
-  watchIdle: Duration.seconds(90),
+  watchLife: Duration.seconds(25),
+  watchIdle: Duration.seconds(28),
   watchRetryFirst: Duration.millis(100),
   watchRetryMax: Duration.seconds(10),
   projectsAtOnce: 16,

@@ -1,5 +1,5 @@
 /** How fast an autoscaler may follow what it computes: windows in the past, and rates. Pure. */
-import type { AutoscalerObject, ScalingRules } from "./objects/AutoscalerObject.ts"
+import type { AutoscalerObject, ScalingBehavior, ScalingRules } from "./objects/AutoscalerObject.ts"
 
 export interface Moment {
   readonly atMs: number
@@ -21,16 +21,6 @@ export interface Pace {
   readonly memory: AutoscalerMemory
 }
 
-const percent100 = { type: "Percent", value: 100, periodSeconds: 15 } as const
-
-const defaultUp: ScalingRules = {
-  stabilizationWindowSeconds: 0,
-  selectPolicy: "Max",
-  policies: [{ type: "Pods", value: 4, periodSeconds: 15 }, percent100]
-}
-
-const defaultDown: ScalingRules = { selectPolicy: "Max", policies: [percent100] }
-
 /** Nothing older matters: no window and no period may be longer. */
 const memoryMs = 3_600_000
 
@@ -42,37 +32,101 @@ const changeIn = (scaled: ReadonlyArray<Moment>, nowMs: number, seconds: number,
     .filter(({ replicas }) => Math.sign(replicas) === sign)
     .reduce((sum, { replicas }) => sum + Math.abs(replicas), 0)
 
-const upLimit = (
+/** The numbers between which a rule's policies let one go, from what there was when each policy's period began. */
+const limitOf = (
   rules: ScalingRules,
   current: number,
   scaled: ReadonlyArray<Moment>,
-  nowMs: number
+  nowMs: number,
+  sign: 1 | -1
 ): number => {
   if (rules.selectPolicy === "Disabled") return current
   const limits = rules.policies.map(({ type, value, periodSeconds }) => {
     const start =
       current - changeIn(scaled, nowMs, periodSeconds, 1) + changeIn(scaled, nowMs, periodSeconds, -1)
-    return type === "Pods" ? start + value : Math.ceil(start * (1 + value / 100))
+    if (type === "Pods") return start + sign * value
+    const wanted = start * (1 + (sign * value) / 100)
+    return sign === 1 ? Math.ceil(wanted) : Math.trunc(wanted)
   })
-  return rules.selectPolicy === "Min" ? Math.min(...limits) : Math.max(...limits)
+  const isFurthest = rules.selectPolicy === "Max"
+  return isFurthest === (sign === 1) ? Math.max(...limits) : Math.min(...limits)
 }
 
-const downLimit = (
-  rules: ScalingRules,
+interface Move {
+  /** What is wanted after a look at the windows. */
+  readonly stable: number
+  /** How many pods there may be at most and at least, by the rates alone. */
+  readonly upLimit: number
+  readonly downLimit: number
+}
+
+/** Without `spec.behavior`: the highest of the window, at most twice as many (or four), down at any rate. */
+const plainMove = (
   current: number,
-  scaled: ReadonlyArray<Moment>,
-  nowMs: number
-): number => {
-  if (rules.selectPolicy === "Disabled") return current
-  const limits = rules.policies.map(({ type, value, periodSeconds }) => {
-    const start =
-      current - changeIn(scaled, nowMs, periodSeconds, 1) + changeIn(scaled, nowMs, periodSeconds, -1)
-    return type === "Pods" ? start - value : Math.floor(start * (1 - value / 100))
-  })
-  return rules.selectPolicy === "Min" ? Math.max(...limits) : Math.min(...limits)
+  proposed: number,
+  { recommended }: AutoscalerMemory,
+  nowMs: number,
+  downWindowSeconds: number
+): Move => ({
+  stable: Math.max(proposed, ...since(recommended, nowMs, downWindowSeconds).map(({ replicas }) => replicas)),
+  upLimit: Math.max(2 * current, 4),
+  downLimit: 0
+})
+
+const ruledMove = (
+  { scaleUp, scaleDown }: ScalingBehavior,
+  current: number,
+  proposed: number,
+  { recommended, scaled }: AutoscalerMemory,
+  nowMs: number,
+  downWindowSeconds: number
+): Move => {
+  const window = (seconds: number) => since(recommended, nowMs, seconds).map(({ replicas }) => replicas)
+  const lowest = Math.min(proposed, ...window(scaleUp.stabilizationWindowSeconds ?? 0))
+  const highest = Math.max(proposed, ...window(scaleDown.stabilizationWindowSeconds ?? downWindowSeconds))
+  return {
+    stable: Math.min(Math.max(current, lowest), highest),
+    upLimit: Math.max(current, limitOf(scaleUp, current, scaled, nowMs, 1)),
+    downLimit: Math.min(current, limitOf(scaleDown, current, scaled, nowMs, -1))
+  }
 }
 
-const within = ["DesiredWithinRange", "the desired count is within the acceptable range"] as const
+/** The memory of an autoscaler that is looked at for the first time begins with the pods that there are. */
+export const remembered = (past: AutoscalerMemory, nowMs: number, current: number): AutoscalerMemory =>
+  past.recommended.length > 0 ? past : { ...past, recommended: [{ atMs: nowMs, replicas: current }] }
+
+/** The memory after a change of the number of pods. */
+export const withScale = (past: AutoscalerMemory, nowMs: number, change: number): AutoscalerMemory => ({
+  ...past,
+  scaled: [...past.scaled, { atMs: nowMs, replicas: change }]
+})
+
+const limitedBy = (spec: AutoscalerObject["spec"], { stable, upLimit, downLimit }: Move): Pace["limited"] => {
+  if (stable > Math.min(spec.maxReplicas, upLimit)) {
+    return spec.maxReplicas > upLimit
+      ? [true, "ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate"]
+      : [true, "TooManyReplicas", "the desired replica count is more than the maximum replica count"]
+  }
+  if (stable < Math.max(spec.minReplicas, downLimit)) {
+    return spec.minReplicas < downLimit
+      ? [true, "ScaleDownLimit", "the desired replica count is decreasing faster than the maximum scale rate"]
+      : [true, "TooFewReplicas", "the desired replica count is less than the minimum replica count"]
+  }
+  return [false, "DesiredWithinRange", "the desired count is within the acceptable range"]
+}
+
+const ableBy = (stable: number, proposed: number): Pace["able"] => {
+  if (stable === proposed) return ["ReadyForNewScale", "recommended size matches current size"]
+  return stable > proposed
+    ? [
+        "ScaleDownStabilized",
+        "recent recommendations were higher than current one, applying the highest recent recommendation"
+      ]
+    : [
+        "ScaleUpStabilized",
+        "recent recommendations were lower than current one, applying the lowest recent recommendation"
+      ]
+}
 
 /** `proposed` is what the metrics ask for. */
 export const paced = (
@@ -83,57 +137,19 @@ export const paced = (
   nowMs: number,
   downWindowSeconds: number
 ): Pace => {
-  const up = spec.behavior?.scaleUp ?? defaultUp
-  const down = spec.behavior?.scaleDown ?? defaultDown
-  const recommended = past.recommended.length === 0 ? [{ atMs: nowMs, replicas: current }] : past.recommended
-  const lowest = Math.min(
-    proposed,
-    ...since(recommended, nowMs, up.stabilizationWindowSeconds ?? 0).map(({ replicas }) => replicas)
-  )
-  const highest = Math.max(
-    proposed,
-    ...since(recommended, nowMs, down.stabilizationWindowSeconds ?? downWindowSeconds).map(
-      ({ replicas }) => replicas
-    )
-  )
-  const stable = Math.min(Math.max(current, lowest), highest)
-  const memory = {
-    recommended: [
-      ...recommended.filter(({ atMs }) => atMs > nowMs - memoryMs),
-      { atMs: nowMs, replicas: proposed }
-    ],
-    scaled: past.scaled.filter(({ atMs }) => atMs > nowMs - memoryMs)
-  }
-  const able =
-    stable === proposed
-      ? (["ReadyForNewScale", "recommended size matches current size"] as const)
-      : stable > proposed
-        ? ([
-            "ScaleDownStabilized",
-            "recent recommendations were higher than current one, applying the highest recent recommendation"
-          ] as const)
-        : ([
-            "ScaleUpStabilized",
-            "recent recommendations were lower than current one, applying the lowest recent recommendation"
-          ] as const)
-  const most = Math.min(spec.maxReplicas, Math.max(current, upLimit(up, current, past.scaled, nowMs)))
-  const least = Math.max(spec.minReplicas, Math.min(current, downLimit(down, current, past.scaled, nowMs)))
-  const limited = (): Pace["limited"] => {
-    if (stable > most) {
-      return most === spec.maxReplicas
-        ? [true, "TooManyReplicas", "the desired replica count is more than the maximum replica count"]
-        : [true, "ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate"]
+  const move =
+    spec.behavior === undefined
+      ? plainMove(current, proposed, past, nowMs, downWindowSeconds)
+      : ruledMove(spec.behavior, current, proposed, past, nowMs, downWindowSeconds)
+  const { stable, upLimit, downLimit } = move
+  const fresh = (moments: ReadonlyArray<Moment>) => moments.filter(({ atMs }) => atMs > nowMs - memoryMs)
+  return {
+    desired: Math.min(Math.max(stable, spec.minReplicas, downLimit), Math.min(spec.maxReplicas, upLimit)),
+    able: ableBy(stable, proposed),
+    limited: limitedBy(spec, move),
+    memory: {
+      recommended: [...fresh(past.recommended), { atMs: nowMs, replicas: proposed }],
+      scaled: fresh(past.scaled)
     }
-    if (stable < least) {
-      return least === spec.minReplicas
-        ? [true, "TooFewReplicas", "the desired replica count is less than the minimum replica count"]
-        : [
-            true,
-            "ScaleDownLimit",
-            "the desired replica count is decreasing faster than the maximum scale rate"
-          ]
-    }
-    return [false, ...within]
   }
-  return { desired: Math.min(Math.max(stable, least), most), able, limited: limited(), memory }
 }

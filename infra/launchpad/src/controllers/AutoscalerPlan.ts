@@ -2,155 +2,179 @@
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import type { PodUse } from "../kubernetes/PodMetrics.ts"
-import { type AutoscalerMemory, paced } from "./AutoscalerPace.ts"
-import { able, type Condition, gotScale, type StatusFacts, statusOf } from "./AutoscalerStatus.ts"
-import { type Proposal, propose, type UsageSettings } from "./AutoscalerUsage.ts"
+import { type AutoscalerMemory, type Pace, paced, remembered } from "./AutoscalerPace.ts"
+import { able, type Condition, type Findings, gotScale, type StatusFacts } from "./AutoscalerStatus.ts"
+import { measure, type Measured } from "./AutoscalerMetrics.ts"
+import type { Proposal, UsageSettings } from "./AutoscalerUsage.ts"
 import type { ControllersSettings } from "./ControllersConfig.ts"
-import type { Metric } from "./objects/AutoscalerObject.ts"
+import { missingTarget } from "./objects/AutoscalerObject.ts"
 import type { PodObject } from "./objects/PodObject.ts"
 
 export interface AutoscalerFacts extends StatusFacts {
+  /** That the target's selector selects, and that selector. */
   readonly pods: ReadonlyArray<PodObject>
+  readonly selector: string
   readonly uses: ReadonlyArray<PodUse>
+  /** `namespace/name` of every autoscaler whose target has one of the pods, this one among them. */
+  readonly claimants: ReadonlyArray<string>
   readonly memory: AutoscalerMemory
   readonly settings: UsageSettings & Pick<ControllersSettings, "autoscalerDownWindow">
 }
 
-export interface AutoscalerPlan {
-  /** `undefined` when the number stays. */
-  readonly scaleTo: number | undefined
-  readonly status: Readonly<Record<string, unknown>>
-  readonly memory: AutoscalerMemory
-  readonly warning: { readonly reason: string; readonly message: string } | undefined
-  /** Of the Event about a new size. */
+export interface Warning {
   readonly reason: string
+  readonly message: string
 }
 
-interface Measured {
-  readonly metric: Metric
-  readonly proposal: Result.Result<Proposal, string>
-}
-
-const measure = (facts: AutoscalerFacts, metric: Metric, replicas: number): Measured => {
-  const resource = metric.resource ?? metric.containerResource
-  return {
-    metric,
-    proposal:
-      resource === undefined
-        ? Result.fail(`metrics of type ${metric.type} are not served here`)
-        : propose({ ...facts, metric: resource, replicas })
-  }
-}
-
-const failureOf = ({ metric, proposal }: Measured): string => {
-  const name = (metric.resource ?? metric.containerResource)?.name ?? metric.type
-  const kind = metric.resource?.target.averageUtilization === undefined ? "usage" : "utilization"
-  return `failed to get ${name} ${kind}: ${Result.isFailure(proposal) ? proposal.failure : ""}`
-}
-
-const scaled = (
-  facts: AutoscalerFacts,
-  current: number,
-  proposal: Proposal,
-  found: ReadonlyArray<unknown>
-): AutoscalerPlan => {
-  const { autoscaler, memory, nowMs, settings } = facts
-  const window = Duration.toSeconds(settings.autoscalerDownWindow)
-  const pace = paced(autoscaler, current, proposal.replicas, memory, nowMs, window)
-  const [isLimited, reason, message] = pace.limited
-  const isScaled = pace.desired !== current
-  const conditions: ReadonlyArray<Condition> = [
-    isScaled
-      ? able(
-          "True",
-          "SucceededRescale",
-          `the HPA controller was able to update the target scale to ${pace.desired}`
-        )
-      : able("True", ...pace.able),
-    [
-      "ScalingActive",
-      "True",
-      "ValidMetricFound",
-      `the HPA was able to successfully calculate a replica count from ${proposal.words}`
-    ],
-    ["ScalingLimited", isLimited ? "True" : "False", reason, message]
-  ]
-  return {
-    scaleTo: isScaled ? pace.desired : undefined,
-    status: statusOf(facts, pace.desired, found, conditions, isScaled),
-    memory: {
-      ...pace.memory,
-      scaled: isScaled
-        ? [...pace.memory.scaled, { atMs: nowMs, replicas: pace.desired - current }]
-        : pace.memory.scaled
-    },
-    warning: undefined,
-    reason: pace.desired > current ? `${proposal.words} above target` : "All metrics below target"
-  }
+/** `isScaled` says that the number shall be `desired`, for this reason. */
+export interface AutoscalerPlan extends Findings {
+  readonly reason: string
+  readonly memory: AutoscalerMemory
+  readonly warnings: ReadonlyArray<Warning>
 }
 
 /** What a look comes to that changes nothing. */
-const still = (
-  facts: AutoscalerFacts,
-  desired: number,
-  conditions: ReadonlyArray<Condition>,
-  warning: AutoscalerPlan["warning"] = undefined,
-  found: ReadonlyArray<unknown> = []
-): AutoscalerPlan => ({
-  scaleTo: undefined,
-  status: statusOf(facts, desired, found, conditions, false),
+const still = (facts: AutoscalerFacts, conditions: ReadonlyArray<Condition>): AutoscalerPlan => ({
+  desired: facts.autoscaler.status.desiredReplicas,
+  metrics: facts.autoscaler.status.currentMetrics ?? null,
+  conditions,
+  isScaled: false,
+  reason: "",
   memory: facts.memory,
-  warning,
-  reason: ""
+  warnings: []
 })
 
-export const planAutoscaler = (facts: AutoscalerFacts): AutoscalerPlan => {
-  const { autoscaler, target } = facts
-  const { minReplicas, maxReplicas, scaleTargetRef, metrics } = autoscaler.spec
+/** The number cannot be told. Only what was desired before stays. */
+const unknown = (
+  facts: AutoscalerFacts,
+  metrics: unknown,
+  condition: readonly [reason: string, message: string],
+  warnings: ReadonlyArray<Warning>
+): AutoscalerPlan => ({
+  ...still(facts, [gotScale, ["ScalingActive", "False", ...condition]]),
+  metrics,
+  warnings
+})
+
+const rescaled = (number: number): Condition =>
+  able("True", "SucceededRescale", `the HPA controller was able to update the target scale to ${number}`)
+
+const limitedOf = ({ limited: [isLimited, reason, message] }: Pace): Condition => [
+  "ScalingLimited",
+  isLimited ? "True" : "False",
+  reason,
+  message
+]
+
+const paceOf = (facts: AutoscalerFacts, current: number, proposal: Proposal): AutoscalerPlan => {
+  const { autoscaler, memory, nowMs, settings } = facts
+  const window = Duration.toSeconds(settings.autoscalerDownWindow)
+  const pace = paced(autoscaler, current, proposal.replicas, memory, nowMs, window)
+  const isScaled = pace.desired !== current
+  return {
+    ...still(facts, [
+      isScaled ? rescaled(pace.desired) : able("True", ...pace.able),
+      [
+        "ScalingActive",
+        "True",
+        "ValidMetricFound",
+        `the HPA was able to successfully calculate a replica count from ${proposal.words}`
+      ],
+      limitedOf(pace)
+    ]),
+    desired: pace.desired,
+    isScaled,
+    reason: proposal.replicas > current ? `${proposal.words} above target` : "All metrics below target",
+    memory: pace.memory
+  }
+}
+
+const warningOf = ({ reason, failure }: Measured): ReadonlyArray<Warning> =>
+  failure === undefined ? [] : [{ reason, message: failure }]
+
+/** The metric that asks for most; while one is missing, never fewer pods than there are. */
+const byMetrics = (facts: AutoscalerFacts, current: number): AutoscalerPlan => {
+  const all = facts.autoscaler.spec.metrics.map((metric) => measure(facts, metric, current))
+  const metrics = all.map(({ status }) => status)
+  const warnings = all.flatMap(warningOf)
+  const best = all
+    .flatMap(({ proposal }) => (Result.isSuccess(proposal) ? [proposal.success] : []))
+    .reduce<Proposal | undefined>(
+      (most, one) => (most === undefined || one.replicas > most.replicas ? one : most),
+      undefined
+    )
+  const invalid = all.filter(({ failure }) => failure !== undefined)
+  const [first] = invalid
+  if (best !== undefined && (first === undefined || best.replicas >= current)) {
+    return { ...paceOf(facts, current, best), metrics, warnings }
+  }
+  const why = `invalid metrics (${invalid.length} invalid out of ${all.length}), first error is: ${first?.prefix ?? ""}${first?.failure ?? "none"}`
+  const message = `the HPA was unable to compute the replica count: ${first?.failure ?? "there are no metrics"}`
+  return unknown(
+    facts,
+    metrics,
+    [first?.reason ?? "FailedGetResourceMetric", message],
+    [...warnings, { reason: "FailedComputeMetricsReplicas", message: why }]
+  )
+}
+
+export const planAutoscaler = (given: AutoscalerFacts): AutoscalerPlan => {
+  const { autoscaler, target, nowMs } = given
+  const { minReplicas, maxReplicas } = autoscaler.spec
   if (target === undefined) {
-    const missing = `${scaleTargetRef.kind.toLowerCase()}s.apps "${scaleTargetRef.name}" not found`
+    const missing = missingTarget(autoscaler)
     const message = `the HPA controller was unable to get the target's current scale: ${missing}`
-    return still(facts, 0, [able("False", "FailedGetScale", message)], {
-      reason: "FailedGetScale",
-      message: missing
-    })
+    const conditions = [able("False", "FailedGetScale", message)]
+    return { ...still(given, conditions), warnings: [{ reason: "FailedGetScale", message: missing }] }
   }
   const current = target.spec.replicas
+  const facts = { ...given, memory: remembered(given.memory, nowMs, current) }
   if (current === 0) {
     const message = "scaling is disabled since the replica count of the target is zero"
-    return still(facts, 0, [gotScale, ["ScalingActive", "False", "ScalingDisabled", message]])
+    const conditions: ReadonlyArray<Condition> = [
+      gotScale,
+      ["ScalingActive", "False", "ScalingDisabled", message]
+    ]
+    return { ...still(facts, conditions), desired: 0, metrics: null }
   }
   const bounded = Math.min(Math.max(current, minReplicas), maxReplicas)
   if (bounded !== current) {
-    const isAbove = current > maxReplicas
-    const message = `the HPA controller was able to update the target scale to ${bounded}`
+    const side = current > maxReplicas ? "above Spec.MaxReplicas" : "below Spec.MinReplicas"
     return {
-      scaleTo: bounded,
-      status: statusOf(facts, bounded, [], [able("True", "SucceededRescale", message)], true),
-      memory: facts.memory,
-      warning: undefined,
-      reason: isAbove
-        ? "Current number of replicas above Spec.MaxReplicas"
-        : "Current number of replicas below Spec.MinReplicas"
+      ...still(facts, [rescaled(bounded)]),
+      desired: bounded,
+      metrics: null,
+      isScaled: true,
+      reason: `Current number of replicas ${side}`
     }
   }
-  const all = metrics.map((metric) => measure(facts, metric, current))
-  const valid = all.flatMap(({ metric, proposal }) =>
-    Result.isSuccess(proposal) ? [{ metric, proposal: proposal.success }] : []
-  )
-  const found = valid.map(({ metric, proposal }) => ({
-    type: metric.type,
-    [metric.resource === undefined ? "containerResource" : "resource"]: proposal.current
-  }))
-  const best = valid.map(({ proposal }) => proposal).sort((a, b) => b.replicas - a.replicas)[0]
-  const invalid = all.filter(({ proposal }) => Result.isFailure(proposal))
-  if (best === undefined || (invalid.length > 0 && best.replicas < current)) {
-    const [first] = invalid
-    const why = first === undefined ? "no metrics" : failureOf(first)
-    const reason = "FailedGetResourceMetric"
-    const message = `the HPA was unable to compute the replica count: ${why}`
-    const condition: Condition = ["ScalingActive", "False", reason, message]
-    return still(facts, current, [gotScale, condition], { reason, message: why }, found)
+  if (facts.claimants.length > 1) {
+    const message = `pods by selector ${facts.selector} are controlled by multiple HPAs: [${facts.claimants.join(" ")}]`
+    return unknown(
+      facts,
+      null,
+      ["AmbiguousSelector", message],
+      [
+        { reason: "AmbiguousSelector", message },
+        { reason: "FailedComputeMetricsReplicas", message }
+      ]
+    )
   }
-  return scaled(facts, current, best, found)
+  return byMetrics(facts, current)
+}
+
+/** What a plan comes to when the new scale could not be written. */
+export const refused = (facts: AutoscalerFacts, plan: AutoscalerPlan, why: string): AutoscalerPlan => {
+  const message = `the HPA controller was unable to update the target scale: ${why}`
+  const others = plan.conditions.filter(([type]) => type !== "AbleToScale")
+  return {
+    ...plan,
+    desired: facts.autoscaler.status.desiredReplicas,
+    conditions: [able("False", "FailedUpdateScale", message), ...others],
+    isScaled: false,
+    warnings: [
+      ...plan.warnings,
+      { reason: "FailedRescale", message: `New size: ${plan.desired}; reason: ${plan.reason}; error: ${why}` }
+    ]
+  }
 }

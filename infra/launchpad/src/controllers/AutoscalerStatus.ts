@@ -12,6 +12,15 @@ export interface StatusFacts {
 
 export type Condition = readonly [type: string, status: "True" | "False", reason: string, message: string]
 
+/** What one look found. */
+export interface Findings {
+  readonly desired: number
+  /** In the order of `spec.metrics`; `null` when none was looked at. */
+  readonly metrics: unknown
+  readonly conditions: ReadonlyArray<Condition>
+  readonly isScaled: boolean
+}
+
 export const able = (status: "True" | "False", reason: string, message: string): Condition => [
   "AbleToScale",
   status,
@@ -46,21 +55,16 @@ const conditionsOf = ({ autoscaler, nowMs }: StatusFacts, given: ReadonlyArray<C
   return [...fresh, ...kept].sort((a, b) => order.indexOf(a.type) - order.indexOf(b.type))
 }
 
-export const statusOf = (
-  facts: StatusFacts,
-  desired: number,
-  metrics: ReadonlyArray<unknown>,
-  conditions: ReadonlyArray<Condition>,
-  isScaled: boolean
-) => {
+/** Without a target only the conditions change. The current number is the one that was found, not the one just written. */
+export const statusOf = (facts: StatusFacts, { desired, metrics, conditions, isScaled }: Findings) => {
   const { autoscaler, nowMs, target } = facts
   const lastScaleTime = isScaled ? toTimestamp(nowMs) : autoscaler.status.lastScaleTime
-  const current = target?.status.replicas ?? 0
+  const current = target === undefined ? autoscaler.status.currentReplicas : target.spec.replicas
   return {
     ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
     ...(current === 0 ? {} : { currentReplicas: current }),
     desiredReplicas: desired,
-    currentMetrics: metrics.length === 0 ? null : metrics,
+    currentMetrics: metrics,
     conditions: conditionsOf(facts, conditions)
   }
 }

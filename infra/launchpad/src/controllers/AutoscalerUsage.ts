@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import type { PodUse } from "../kubernetes/PodMetrics.ts"
 import * as Quantity from "../kubernetes/Quantity.ts"
 import type { ControllersSettings } from "./ControllersConfig.ts"
-import type { ResourceMetric } from "./objects/AutoscalerObject.ts"
+import type { ResourceMetric, Tolerance } from "./objects/AutoscalerObject.ts"
 import { conditionOf } from "./objects/ObjectCondition.ts"
 import { isTerminating, type PodObject } from "./objects/PodObject.ts"
 import { fromTimestamp } from "./objects/Timestamp.ts"
@@ -21,6 +21,7 @@ export interface UsageInput {
   readonly uses: ReadonlyArray<PodUse>
   readonly replicas: number
   readonly nowMs: number
+  readonly tolerance: Tolerance
   readonly settings: UsageSettings
 }
 
@@ -35,33 +36,46 @@ export interface Proposal {
 /** Thousandths, of processors or of bytes. */
 interface Sample {
   readonly pod: PodObject
+  /** `undefined` when this was not measured. */
   readonly use: PodUse | undefined
   readonly amount: number
-  readonly request: number | undefined
+  readonly request: number
+  /** Why there is no request to relate the usage to. */
+  readonly silent: string | undefined
 }
 
 const sumOf = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0)
 
+const useOf = (uses: ReadonlyArray<PodUse>, { metadata }: PodObject): PodUse | undefined =>
+  uses.find(({ name, namespace }) => name === metadata.name && namespace === metadata.namespace)
+
+const silence = ({ container, name }: ResourceMetric, { metadata, spec }: PodObject): string | undefined => {
+  const meant = spec.containers.filter((one) => container === undefined || one.name === container)
+  const silent = meant.find(({ resources }) => resources.requests[name] === undefined)
+  if (meant.length === 0) return `container ${container ?? ""} not found in Pod ${metadata.name}`
+  return silent === undefined
+    ? undefined
+    : `missing request for ${name} in container ${silent.name} of Pod ${metadata.name}`
+}
+
 const sampleOf = ({ metric, uses }: UsageInput, pod: PodObject): Sample => {
   const isMeant = ({ name }: { readonly name: string }) =>
     metric.container === undefined || metric.container === name
-  const use = uses.find(
-    ({ name, namespace }) => name === pod.metadata.name && namespace === pod.metadata.namespace
-  )
-  const containers = pod.spec.containers.filter(isMeant)
-  const requests = containers.map(({ resources }) => resources.requests[metric.name])
+  const use = useOf(uses, pod)
   const amounts = (use?.containers ?? [])
     .filter(isMeant)
     .map(({ cpuNanos, memoryBytes }) =>
       metric.name === "cpu" ? Math.ceil(cpuNanos / 1_000_000) : memoryBytes * 1000
     )
+  const requests = pod.spec.containers
+    .filter(isMeant)
+    .map(({ resources }) => Number(Quantity.amountOf(resources.requests[metric.name])))
   return {
     pod,
-    use,
+    use: amounts.length === 0 ? undefined : use,
     amount: sumOf(amounts),
-    request: requests.includes(undefined)
-      ? undefined
-      : sumOf(requests.map((request) => Number(Quantity.amountOf(request))))
+    request: sumOf(requests),
+    silent: silence(metric, pod)
   }
 }
 
@@ -87,7 +101,7 @@ const ratioOf = (metric: ResourceMetric, samples: ReadonlyArray<Sample>): number
   if (averageUtilization === undefined) {
     return Math.floor(used / samples.length) / Number(Quantity.amountOf(averageValue))
   }
-  const requested = sumOf(samples.map(({ request }) => request ?? 0))
+  const requested = sumOf(samples.map(({ request }) => request))
   return Math.floor((used * 100) / requested) / averageUtilization
 }
 
@@ -98,13 +112,13 @@ const assumed = ({ target }: ResourceMetric, sample: Sample, isDown: boolean): S
   const amount =
     averageUtilization === undefined
       ? Number(Quantity.amountOf(averageValue))
-      : ((sample.request ?? 0) * Math.max(100, averageUtilization)) / 100
+      : (sample.request * Math.max(100, averageUtilization)) / 100
   return { ...sample, amount }
 }
 
 const currentOf = (metric: ResourceMetric, samples: ReadonlyArray<Sample>) => {
   const used = sumOf(samples.map(({ amount }) => amount))
-  const requested = sumOf(samples.map(({ request }) => request ?? 0))
+  const requested = sumOf(samples.map(({ request }) => request))
   const average = Math.floor(used / samples.length)
   return {
     name: metric.name,
@@ -124,16 +138,16 @@ const replicasFor = (
   missing: ReadonlyArray<Sample>,
   unready: ReadonlyArray<Sample>
 ): number => {
-  const { metric, replicas, settings } = input
+  const { metric, replicas, tolerance } = input
   const ratio = ratioOf(metric, measured)
-  const isOnTarget = (value: number) => Math.abs(1 - value) <= settings.autoscalerTolerance
+  const isOnTarget = (value: number) => 1 - tolerance.down <= value && value <= 1 + tolerance.up
   const waits = ratio > 1 ? unready : []
   if (waits.length === 0 && missing.length === 0) {
     return isOnTarget(ratio) ? replicas : Math.ceil(ratio * measured.length)
   }
   const all = [
     ...measured,
-    ...missing.map((sample) => assumed(metric, sample, ratio < 1)),
+    ...(ratio === 1 ? [] : missing.map((sample) => assumed(metric, sample, ratio < 1))),
     ...waits.map((sample) => assumed(metric, sample, false))
   ]
   const cautious = ratioOf(metric, all)
@@ -143,36 +157,39 @@ const replicasFor = (
   return isOnTarget(cautious) || isTurned || isContrary ? replicas : wanted
 }
 
-/** Fails with what is missing. */
+const words = ({ container, name, target }: ResourceMetric): string =>
+  target.averageUtilization === undefined
+    ? `${name} resource`
+    : `${name} ${container === undefined ? "" : "container "}resource utilization (percentage of request)`
+
+const isCounted = ({ pod }: Sample): boolean => !isTerminating(pod) && pod.status.phase !== "Failed"
+
+/** Fails with what is missing, in the order in which Kubernetes would miss it. */
 export const propose = (input: UsageInput): Result.Result<Proposal, string> => {
-  const { metric } = input
-  const samples = input.pods
-    .filter((pod) => !isTerminating(pod) && pod.status.phase !== "Failed" && pod.status.phase !== "Succeeded")
-    .map((pod) => sampleOf(input, pod))
-  const unready = samples.filter((sample) => isUnready(input, sample))
-  const others = samples.filter((sample) => !unready.includes(sample))
-  const measured = others.filter(({ use }) => use !== undefined)
-  const missing = others.filter(({ use }) => use === undefined)
-  const isRelative = metric.target.averageUtilization !== undefined
-  const silent = isRelative ? samples.find(({ request }) => request === undefined) : undefined
-  if (silent !== undefined) {
-    const container = silent.pod.spec.containers.find(
-      ({ resources }) => resources.requests[metric.name] === undefined
-    )
+  const { metric, pods, uses } = input
+  if (!pods.some((pod) => useOf(uses, pod) !== undefined)) {
     return Result.fail(
-      `missing request for ${metric.name} in container ${container?.name ?? ""} of Pod ${silent.pod.metadata.name}`
+      `unable to get metrics for resource ${metric.name}: no metrics returned from resource metrics API`
     )
   }
+  const all = pods.map((pod) => sampleOf(input, pod))
+  const unready = all.filter((sample) => isCounted(sample) && isUnready(input, sample))
+  const others = all.filter((sample) => isCounted(sample) && !unready.includes(sample))
+  const measured = others.filter(({ use }) => use !== undefined)
+  const missing = others.filter(({ use }) => use === undefined)
   if (measured.length === 0) {
-    return Result.fail(
-      samples.length === 0
-        ? "no pods returned by selector while calculating replica count"
-        : "did not receive metrics for targeted pods (pods might be unready)"
-    )
+    return Result.fail("did not receive metrics for targeted pods (pods might be unready)")
+  }
+  if (metric.target.averageUtilization !== undefined) {
+    const silent = all.find((sample) => sample.silent !== undefined)?.silent
+    if (silent !== undefined) return Result.fail(silent)
+    if (sumOf(measured.map(({ request }) => request)) === 0) {
+      return Result.fail("no metrics returned matched known pods")
+    }
   }
   return Result.succeed({
     replicas: replicasFor(input, measured, missing, unready),
     current: currentOf(metric, measured),
-    words: `${metric.name} resource${isRelative ? " utilization (percentage of request)" : ""}`
+    words: words(metric)
   })
 }

@@ -38,6 +38,8 @@ export interface ProcessSpec {
   readonly name: string
   /** The program, a TypeScript file. */
   readonly program: string
+  /** Beside those of every process. */
+  readonly nodeFlags?: ReadonlyArray<string>
   /** All of its environment. */
   readonly env: Readonly<Record<string, string | Redacted.Redacted<string>>>
   readonly logFile: string
@@ -68,7 +70,7 @@ const start = (spec: ProcessSpec) =>
   Effect.sync(() => {
     const log = openSync(spec.logFile, "a", 0o600)
     const logFrom = fstatSync(log).size
-    const child = spawn(process.execPath, [...nodeFlags, spec.program], {
+    const child = spawn(process.execPath, [...nodeFlags, ...(spec.nodeFlags ?? []), spec.program], {
       env: clear(spec.env),
       detached: true,
       stdio: ["pipe", log, log]

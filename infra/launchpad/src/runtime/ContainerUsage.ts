@@ -1,6 +1,7 @@
 /** Processor time and memory of running containers, read from the process table now and then. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -25,7 +26,7 @@ export class ContainerUsage extends Context.Service<
   {
     /** From the start of a process group until the scope closes. */
     readonly track: (key: ContainerKey, leader: number) => Effect.Effect<void, never, Scope.Scope>
-    /** Of every tracked container, `undefined` before the first look. */
+    /** Of every tracked container, `undefined` until it ran for most of a period. */
     readonly latest: Effect.Effect<ReadonlyArray<ContainerKey & { readonly measured: Measured | undefined }>>
   }
 >()("@starform/launchpad/runtime/ContainerUsage") {}
@@ -38,10 +39,14 @@ interface Tracked {
   measured: Measured | undefined
 }
 
+/** Shorter first windows say nothing: metrics-server wants 10 s of its 15 (freshContainerMinMetricsResolution). */
+const firstWindowPart = 2 / 3
+
 const nanosPerTick = 1_000_000_000 / ticksPerSecond
 
 const make = Effect.gen(function* () {
   const { usagePeriod } = yield* KubeletConfig
+  const firstWindowMs = Duration.toMillis(usagePeriod) * firstWindowPart
   const tracked = new Set<Tracked>()
 
   const look = Effect.map(Clock.currentTimeMillis, (atMs) => {
@@ -49,7 +54,8 @@ const make = Effect.gen(function* () {
     for (const one of tracked) {
       const found = usage.get(one.leader)
       const windowMs = atMs - one.lastMs
-      if (found === undefined || windowMs <= 0) continue
+      const windowMsMin = one.measured === undefined ? firstWindowMs : 1
+      if (found === undefined || windowMs < windowMsMin) continue
       const ticks = Math.max(0, found.cpuTicks - one.lastTicks)
       one.measured = {
         ...one.key,

@@ -29,8 +29,8 @@ const percent = (name: string, averageUtilization: number) => ({
   resource: { name, target: { type: "Utilization", averageUtilization } }
 })
 
-const createAutoscaler = (spec: Readonly<Record<string, unknown>> = {}) =>
-  create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", "web", {
+const createAutoscaler = (spec: Readonly<Record<string, unknown>> = {}, name = "web") =>
+  create("autoscaling/horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", name, {
     spec: {
       scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
       maxReplicas: 10,
@@ -78,7 +78,13 @@ const onCluster = <A, E>(
   return controlled(use(load, runAll), uses)
 }
 
-const period = Effect.andThen(TestClock.adjust("15 seconds"), rest)
+/** A look at the autoscaler each time. Whoever has not come to rest would go to sleep only when the time is over. */
+const periods = (count: number) =>
+  rest.pipe(
+    Effect.andThen(TestClock.adjust("15 seconds")),
+    Effect.repeat({ times: count - 1 }),
+    Effect.andThen(rest)
+  )
 
 describe("a HorizontalPodAutoscaler", () => {
   it.effect("leaves alone what is on target within a tenth, and adds pods in proportion beyond", () =>
@@ -103,7 +109,7 @@ describe("a HorizontalPodAutoscaler", () => {
           }
         ])
         load.millicores = 90
-        yield* period
+        yield* periods(1)
         yield* until("scaled", replicas, (count) => count === 4)
         const scaled = yield* until(
           "told",
@@ -111,7 +117,14 @@ describe("a HorizontalPodAutoscaler", () => {
           (one) => conditions(one)[0]?.includes("Rescale") === true
         )
         assert.strictEqual(conditions(scaled)[0], "AbleToScale=True SucceededRescale")
-        assert.strictEqual(at(scaled, "status", "desiredReplicas"), 4)
+        assert.deepInclude(scaled?.["status"], { currentReplicas: 2, desiredReplicas: 4 })
+        const told = yield* until("event", list("events"), (events) =>
+          events.some((event) => at(event, "reason") === "SuccessfulRescale")
+        )
+        assert.include(
+          told.map((event) => at(event, "message")),
+          "New size: 4; reason: cpu resource utilization (percentage of request) above target"
+        )
         const owner = (yield* get("apps/deployments", "web"))?.metadata.managedFields ?? []
         assert.isTrue(owner.some((entry) => at(entry, "subresource") === "scale"))
       })
@@ -126,15 +139,17 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* TestClock.adjust("1 minutes")
         load.millicores = 1000
         yield* createAutoscaler()
-        yield* until("four more at once", replicas, (count) => count === 5)
+        yield* until("four at once", replicas, (count) => count === 4)
         yield* until("told", autoscaler, (one) =>
           conditions(one).includes("ScalingLimited=True ScaleUpLimit")
         )
         yield* runAll
-        yield* TestClock.adjust("1 minutes")
+        yield* periods(1)
+        yield* until("twice as many", replicas, (count) => count === 8)
         yield* runAll
+        yield* periods(2)
         yield* until("at most", replicas, (count) => count === 10)
-        yield* period
+        yield* periods(1)
         yield* until("told", autoscaler, (one) =>
           conditions(one).includes("ScalingLimited=True TooManyReplicas")
         )
@@ -153,12 +168,11 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* until("looked", autoscaler, (one) =>
           conditions(one).includes("AbleToScale=True ScaleDownStabilized")
         )
-        yield* TestClock.adjust("280 seconds")
-        yield* rest
+        yield* periods(19)
         assert.strictEqual(yield* replicas, 4)
-        yield* TestClock.adjust("30 seconds")
+        yield* periods(1)
         yield* until("fewer", replicas, (count) => count === 2)
-        yield* period
+        yield* periods(1)
         yield* until("told", autoscaler, (one) =>
           conditions(one).includes("ScalingLimited=True TooFewReplicas")
         )
@@ -178,7 +192,7 @@ describe("a HorizontalPodAutoscaler", () => {
         yield* until("by cpu 3, by memory 3", replicas, (count) => count === 3)
         load.megabytes = 200
         yield* runAll
-        yield* TestClock.adjust("30 seconds")
+        yield* periods(2)
         yield* until("by memory", replicas, (count) => typeof count === "number" && count >= 7)
       })
     )
@@ -193,9 +207,7 @@ describe("a HorizontalPodAutoscaler", () => {
         load.millicores = 100
         yield* createAutoscaler()
         yield* until("two", replicas, (count) => count === 2)
-        yield* rest
-        yield* TestClock.adjust("2 minutes")
-        yield* rest
+        yield* periods(8)
         assert.strictEqual(yield* replicas, 2, "the second is not there yet: the two together are on target")
       })
     )
@@ -206,19 +218,51 @@ describe("a HorizontalPodAutoscaler", () => {
       Effect.gen(function* () {
         const reason = (wanted: string) =>
           Effect.map(
-            until(wanted, autoscaler, (one) => conditions(one).some((line) => line.includes(wanted))),
+            until(wanted, autoscaler, (one) => JSON.stringify(one?.["status"] ?? "").includes(wanted)),
             (one) => JSON.stringify(at(one, "status", "conditions"))
           )
         yield* createAutoscaler()
         assert.include(yield* reason("FailedGetScale"), 'deployments.apps \\"web\\" not found')
         yield* web(1, {})
-        yield* period
+        yield* periods(1)
         assert.include(
-          yield* reason("FailedGetResourceMetric"),
-          "failed to get cpu utilization: missing request for cpu in container app of Pod web-"
+          yield* reason("no metrics returned"),
+          "failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API"
         )
         yield* runAll
+        yield* periods(1)
+        assert.include(
+          yield* reason("missing request"),
+          "failed to get cpu utilization: missing request for cpu in container app of Pod web-"
+        )
         assert.strictEqual(yield* replicas, 1)
+      })
+    )
+  )
+
+  it.effect("scales nothing that another autoscaler claims too", () =>
+    onCluster((load, runAll) =>
+      Effect.gen(function* () {
+        yield* web(1)
+        yield* runAll
+        yield* TestClock.adjust("1 minutes")
+        yield* createAutoscaler({}, "other")
+        yield* createAutoscaler()
+        yield* periods(1)
+        const found = yield* until("looked", autoscaler, (one) =>
+          conditions(one).includes("ScalingActive=False AmbiguousSelector")
+        )
+        assert.include(
+          JSON.stringify(at(found, "status", "conditions")),
+          "pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]"
+        )
+        load.millicores = 1000
+        yield* periods(2)
+        assert.strictEqual(yield* replicas, 1)
+        const objects = yield* ClusterObjects
+        yield* objects.remove({ resource: "autoscaling/horizontalpodautoscalers", namespace, name: "other" })
+        yield* periods(1)
+        yield* until("alone", replicas, (count) => count === 4)
       })
     )
   )
@@ -236,7 +280,7 @@ describe("a HorizontalPodAutoscaler", () => {
           ...object,
           spec: { ...(object["spec"] as object), replicas: 1 }
         }))
-        yield* period
+        yield* periods(1)
         yield* until("at least", replicas, (count) => count === 2)
       })
     )

@@ -95,6 +95,7 @@ export const play = Effect.fnUntraced(function* (
   ]
   const status = {
     phase,
+    startTime: at(pod, "status", "startTime") ?? now,
     containerStatuses,
     conditions: [{ type: "Ready", status: ready, lastTransitionTime: now }]
   }

@@ -55,7 +55,9 @@ describe("Shuttle's image", () => {
       readonly runAsUser: number
     }
     assert.include(recipe, `\nUSER ${runAsUser}:${runAsGroup}\n`)
-    const [, main = ""] = /^CMD \["(.+)"\]$/m.exec(recipe) ?? []
+    const [, words = "[]"] = /^CMD (\[.+\])$/m.exec(recipe) ?? []
+    const main = (JSON.parse(words) as ReadonlyArray<string>).at(-1) ?? ""
+    assert.match(main, /\/main\.ts$/)
     assert.isTrue(existsSync(join(repository, main)), main)
   })
 })

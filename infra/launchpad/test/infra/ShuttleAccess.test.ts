@@ -19,18 +19,8 @@ import { type Access, accessOf, allows, refusal, type Rule, shuttleGrants } from
 const written = ["create", "delete", "get", "list", "patch", "watch"]
 const derived = ["list", "watch"]
 
-/** Rights for what Shuttle's `ResourceKind` does not list, or does not list yet: what it comes to write and read. */
+/** Rights beside those to the kinds that Shuttle writes and watches. */
 const beside: ReadonlyArray<readonly [resource: string, verbs: ReadonlyArray<string>]> = [
-  ["resourcequotas", written],
-  ["limitranges", written],
-  ["rbac.authorization.k8s.io/roles", written],
-  ["rbac.authorization.k8s.io/rolebindings", written],
-  ["networking.k8s.io/networkpolicies", written],
-  ["batch/cronjobs", written],
-  ["autoscaling/horizontalpodautoscalers", written],
-  ["policy/poddisruptionbudgets", written],
-  ["batch/jobs", derived],
-  ["nodes", ["list"]],
   ["pods/log", ["get"]],
   ["events", ["list"]]
 ]
@@ -65,7 +55,7 @@ describe("the rights of Shuttle", () => {
     assert.deepStrictEqual(granted(everywhere.flatMap(({ rules }) => rules)), expected)
   })
 
-  it("INV-CCL-1 in single namespaces are its Lease and the one Gateway", () => {
+  it("INV-CCL-1 in single namespaces are its Lease, its credential and the one Gateway", () => {
     const lease = (verb: string, name: string | null): Access => ({
       verb,
       group: "coordination.k8s.io",
@@ -80,11 +70,21 @@ describe("the rights of Shuttle", () => {
       namespace: "envoy-gateway-system",
       name
     })
+    const secret = (verb: string, name: string): Access => ({
+      verb,
+      group: "",
+      resource: "secrets",
+      namespace: "starform-system",
+      name
+    })
     const may = (access: Access) => allows(shuttleGrants, access)
     assert.isTrue(may(lease("create", null)))
     assert.isTrue(may(lease("update", "starform-shuttle")))
     assert.isFalse(may(lease("update", "another")))
     assert.isFalse(may({ ...lease("update", "starform-shuttle"), namespace: "kube-system" }))
+    assert.isTrue(may(secret("update", "shuttle-credential")))
+    assert.isFalse(may(secret("update", "starform-cluster-token")))
+    assert.isFalse(may({ ...secret("update", "shuttle-credential"), namespace: "proj-shop" }))
     assert.isTrue(may(gateway("patch", "starform")))
     assert.isFalse(may(gateway("patch", "another")))
     assert.isFalse(may(gateway("delete", "starform")))
@@ -182,7 +182,7 @@ describe("the rights of Shuttle", () => {
   )
 })
 
-/** What the controllers and a kubelet would have made: a ReplicaSet and a pod whose start-up check failed. */
+/** What the controllers and a kubelet would have made: a count, a ReplicaSet and a pod whose start-up check failed. */
 const failingPod = (
   person: ReturnType<typeof hands>,
   namespace: string,
@@ -214,9 +214,16 @@ const failingPod = (
         template: { ...template, metadata: { ...template.metadata, labels } }
       }
     })
+    const quotas = `/api/v1/namespaces/${namespace}/resourcequotas`
+    for (const { metadata, spec } of yield* person.list(quotas)) {
+      const { hard } = spec as { readonly hard: Readonly<Record<string, string>> }
+      const used = Object.fromEntries(Object.keys(hard).map((name) => [name, "0"]))
+      const count = { status: { hard, used } }
+      yield* person.call("PATCH", `${quotas}/${metadata.name}/status`, count, "application/merge-patch+json")
+    }
     const made = set.body as { readonly metadata: { readonly name: string; readonly uid: string } }
     const name = `${made.metadata.name}-a`
-    yield* person.call("POST", `/api/v1/namespaces/${namespace}/pods`, {
+    const pod = yield* person.call("POST", `/api/v1/namespaces/${namespace}/pods`, {
       apiVersion: "v1",
       kind: "Pod",
       metadata: {
@@ -227,6 +234,7 @@ const failingPod = (
       },
       spec: template.spec
     })
+    assert.strictEqual(pod.status, 201, JSON.stringify(pod.body))
     const waiting = { reason: "CrashLoopBackOff", message: "back-off" }
     const terminated = {
       exitCode: 1,

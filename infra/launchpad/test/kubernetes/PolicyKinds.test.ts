@@ -70,6 +70,29 @@ const refusals: ReadonlyArray<readonly [Kind, Readonly<Record<string, unknown>>,
     'HorizontalPodAutoscaler.autoscaling "x" is invalid: spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'
   ],
   [
+    "HorizontalPodAutoscaler",
+    autoscaler({
+      metrics: [
+        { type: "Resource", resource: { name: "cpu", target: { type: "AverageValue", averageValue: "0" } } }
+      ]
+    }),
+    'HorizontalPodAutoscaler.autoscaling "x" is invalid: spec.metrics[0].resource.target.averageValue: Invalid value: "0": must be positive'
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    autoscaler({ behavior: { scaleUp: { selectPolicy: "Most", stabilizationWindowSeconds: 3601 } } }),
+    'HorizontalPodAutoscaler.autoscaling "x" is invalid: [spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid value: 3601: must be less than or equal to 3600, spec.behavior.scaleUp.selectPolicy: Unsupported value: "Most": supported values: "Disabled", "Max", "Min"]'
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    autoscaler({
+      behavior: {
+        scaleDown: { policies: [{ type: "Half", value: 0, periodSeconds: 1801 }], tolerance: "-1" }
+      }
+    }),
+    'HorizontalPodAutoscaler.autoscaling "x" is invalid: [spec.behavior.scaleDown.policies[0].type: Unsupported value: "Half": supported values: "Percent", "Pods", spec.behavior.scaleDown.policies[0].value: Invalid value: 0: must be greater than zero, spec.behavior.scaleDown.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800, spec.behavior.scaleDown.tolerance: Invalid value: "-1": must be greater than or equal to 0]'
+  ],
+  [
     "CronJob",
     cronJob({ schedule: "0 3 * *" }),
     'CronJob.batch "x" is invalid: spec.schedule: Invalid value: "0 3 * *": expected exactly 5 fields, found 4: [0 3 * *]'

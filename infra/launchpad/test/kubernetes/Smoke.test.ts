@@ -46,6 +46,19 @@ const manifest = (image: string, replicas: number): string =>
     .map((document) => JSON.stringify(document))
     .join("\n")
 
+const autoscaler = JSON.stringify({
+  apiVersion: "autoscaling/v2",
+  kind: "HorizontalPodAutoscaler",
+  metadata: { name: "web", namespace: "shop" },
+  spec: {
+    scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+    maxReplicas: 2,
+    metrics: [
+      { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } }
+    ]
+  }
+})
+
 const script = serverScript(
   "one",
   `let n = 0; console.log("started"); setInterval(() => console.log("tick " + n++), 20)`
@@ -187,6 +200,26 @@ describe.skipIf(missing !== undefined)("kubectl", () => {
         contains(output, /NAME +CPU\(cores\) +MEMORY\(bytes\)/, /web-\S+ +\d+m +[1-9]\d*Mi/)
         contains(yield* succeed("top", "node"), /launchpad +\d+m/)
         contains(yield* succeed("get", "hpa,pdb,cronjob,job,quota,limits,netpol,role", "-A"), /^$/)
+        writeFileSync(file, autoscaler)
+        yield* succeed("create", "-f", file)
+        const described = yield* eventually(
+          "looked at",
+          succeed("describe", "hpa", "web", "-n", "shop"),
+          (text) => text.includes("AbleToScale")
+        )
+        contains(
+          described,
+          /Reference: +Deployment\/web/,
+          /resource cpu on pods +\(as a percentage of request\): +<unknown> \/ 50%/,
+          /Deployment pods: +1 current \/ 0 desired/,
+          /AbleToScale +True +SucceededGetScale/,
+          /ScalingActive +False +FailedGetResourceMetric/
+        )
+        contains(
+          yield* succeed("get", "hpa", "-n", "shop"),
+          /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE/,
+          /web +Deployment\/web +cpu: <unknown>\/50% +1 +2 +1 /
+        )
       })
     )
   )

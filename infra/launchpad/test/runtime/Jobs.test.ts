@@ -93,7 +93,8 @@ describe("jobs on the local cluster", () => {
         yield* eventually("no pod", list("pods"), none)
         assert.isTrue(isGone(first))
         fs.rmSync(path.join(started, "pid"))
-        yield* createJob("long", "Never", { activeDeadlineSeconds: 1 })
+        // Long enough to start in on a busy machine.
+        yield* createJob("long", "Never", { activeDeadlineSeconds: 5 })
         const second = yield* eventually("started", pid, (found) => found !== "")
         yield* over("Failed=True DeadlineExceeded")
         yield* eventually(

@@ -3,6 +3,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
+  type DeltaState,
   type DesiredApp,
   DesiredState,
   type FullState,
@@ -46,7 +47,14 @@ import {
 } from "effect"
 import { HttpServer } from "effect/http"
 import { createHash, randomUUID } from "node:crypto"
-import { Agent, createServer, request as httpRequest, type Server, type ServerResponse } from "node:http"
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  request as httpRequest,
+  type Server,
+  type ServerResponse
+} from "node:http"
 import type { AddressInfo } from "node:net"
 import { type Access, accessOf, allows, type Grant, refusal, shuttleGrants } from "../infra/ShuttleAccess.ts"
 
@@ -171,9 +179,31 @@ export interface Starbase {
   isDown: boolean
 }
 
-/** Speaks the agent's contract: a blocking pull and reports. */
+const hashes = new WeakMap<DesiredApp, string>()
+
+const hashOf = (app: DesiredApp): string => {
+  const hash = hashes.get(app) ?? sha256(appHashInput(app))
+  hashes.set(app, hash)
+  return hash
+}
+
+/** What changed from one document to the next. */
+const deltaOf = ({ apps, ...document }: FullState, base: FullState): DeltaState => {
+  const before = new Set(base.apps)
+  return { ...document, kind: "delta", base: base.revision, changed: apps.filter((app) => !before.has(app)) }
+}
+
+/** Whether everything that left has a tombstone, in the same epoch: else no delta leads from one to the other. */
+const hasDelta = (document: FullState, base: FullState): boolean => {
+  const named = new Set([...document.apps, ...document.tombstones].map(({ appId }) => appId))
+  const isSameEpoch = Revision.parse(document.revision).epoch === Revision.parse(base.revision).epoch
+  return isSameEpoch && base.apps.every(({ appId }) => named.has(appId))
+}
+
+/** Speaks the agent's contract: a blocking pull, answered with what changed where the agent holds the last document, and reports. */
 export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(function* () {
   let document: FullState | null = null
+  let before: FullState | null = null
   let n = 0
   const waiting = new Set<() => void>()
   const self: { -readonly [K in keyof Starbase]: Starbase[K] } = {
@@ -188,14 +218,15 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     lbSizeUnits: 1,
     want: (apps, tombstones = [], { epoch = "00000001", ...gates } = {}) => {
       n += 1
-      const hashes = apps.map((app) => [app.appId, sha256(appHashInput(app))] as const)
+      const hashed = apps.map((app) => [app.appId, hashOf(app)] as const)
       const clusterConfig = { lbSizeUnits: self.lbSizeUnits }
+      before = document
       document = {
         kind: "full",
         format,
         clusterId,
         revision: Revision.format({ epoch, n }),
-        hash: Digest.make(`sha256:${sha256(documentHashInput(hashes, tombstones, clusterConfig))}`),
+        hash: Digest.make(`sha256:${sha256(documentHashInput(hashed, tombstones, clusterConfig))}`),
         clusterConfig,
         apps,
         tombstones,
@@ -206,11 +237,15 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
       for (const wake of waiting) wake()
     }
   }
-  const answer = (known: string | undefined, response: ServerResponse): boolean => {
+  const answer = (headers: IncomingHttpHeaders, response: ServerResponse): boolean => {
+    const known = headers["if-none-match"]
     if (document === null || known === `"${document.revision}"`) return false
     self.answeredAt.set(Revision.parse(document.revision).n, performance.now())
     response.writeHead(200, { "content-type": "application/json" })
-    response.end(JSON.stringify(encodeDocument(document)))
+    const base = before
+    const isNext = base !== null && known === `"${base.revision}"` && headers["accept-delta"] !== "no"
+    const isDelta = isNext && hasDelta(document, base)
+    response.end(JSON.stringify(encodeDocument(isDelta ? deltaOf(document, base) : document)))
     return true
   }
   const server = createServer((request, response) => {
@@ -233,10 +268,10 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
         for (const status of report.apps) self.statuses.set(status.appId, status)
         return void response.writeHead(204).end()
       }
-      const known = request.headers["if-none-match"]
-      if (answer(known, response)) return
+      const { headers } = request
+      if (answer(headers, response)) return
       const wake = () => {
-        if (answer(known, response)) waiting.delete(wake)
+        if (answer(headers, response)) waiting.delete(wake)
       }
       waiting.add(wake)
       response.on("close", () => waiting.delete(wake))

@@ -188,7 +188,7 @@ it.layer(realStarbase, { timeout: Duration.seconds(60), excludeTestServices: tru
             sql<{ pod: string; minute: string }>`
               SELECT pod_id AS pod, snapshot_timestamp::text AS minute FROM usage_snapshots`
           )
-          yield* until(stored, (rows) => rows.length >= 2, 20_000)
+          yield* until(stored, (rows) => rows.length > 0, 20_000)
           yield* until(
             Effect.sync(() => line.lost),
             (lost) => lost >= 3

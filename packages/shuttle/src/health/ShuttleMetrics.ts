@@ -1,9 +1,14 @@
-/** The counters of the agent. Names are those of the reference specification §6.6. */
+/** The numbers of the agent; docs/shuttle-metrics.md says what each means. Names are those of the reference specification §6.6. */
 import * as Metric from "effect/Metric"
 
 export const reconcileErrors = Metric.counter("starform_reconcile_errors_total", {
   description: "Passes over a project that did not end well",
   incremental: true
+})
+
+export const reconcileSeconds = Metric.histogram("starform_reconcile_duration_seconds", {
+  description: "Duration of passes over one project",
+  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 })
 
 export const appliesSent = Metric.counter("starform_applies_sent_total", {

@@ -8,17 +8,19 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { errorOf } from "./internal/statusAnswer.ts"
-import { readLine, type WatchEvent } from "./internal/watchLine.ts"
+import { readLine, type VersionedReference, type WatchEvent } from "./internal/watchLine.ts"
 import { type Connection, KubernetesConnection } from "./KubernetesConnection.ts"
 import {
   type FieldConflict,
@@ -66,7 +68,8 @@ export interface Requests {
   readonly watch: (
     kind: ResourceKind,
     labelSelector: string,
-    resourceVersion: string
+    resourceVersion: string,
+    isKnown: (object: VersionedReference) => boolean
   ) => Stream.Stream<WatchEvent, VersionExpired | RequestError>
   /** Server-side apply. `force` takes fields over from other managers. Safe to repeat. */
   readonly apply: (
@@ -107,7 +110,7 @@ export class KubernetesClient extends Context.Service<KubernetesClient, Requests
   "@starform/shuttle/kubernetes/KubernetesClient"
 ) {}
 
-const decodeObject = Schema.decodeUnknownEffect(WireObject)
+const decodeObject = Schema.decodeUnknownResult(WireObject)
 const decodeList = Schema.decodeUnknownEffect(
   Schema.Struct({
     metadata: Schema.Struct({ resourceVersion: Schema.String, continue: Schema.optionalKey(Schema.String) }),
@@ -163,15 +166,20 @@ const unexpected =
   (operation: string) => (cause: FieldConflict | ObjectReplaced | ObjectNotFound | VersionExpired) =>
     Effect.fail(new KubernetesAnswerMalformed({ operation, cause }))
 
+/** A deploy's trace has the steps of `tracing/`; a span for each of thousands of requests would tell nobody more. */
+const withoutSpan = <A, E, R>(execution: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(execution, HttpClient.TracerDisabledWhen, () => true)
+
 const nothing = { FieldConflict: unexpected, ObjectReplaced: unexpected } as const
 
 const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const connection: Connection = yield* KubernetesConnection
   const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect: connection.tls })
-  const client = yield* NodeHttpClient.makeUndici.pipe(
+  const undici = yield* NodeHttpClient.makeUndici.pipe(
     Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
   )
+  const client = HttpClient.transform(undici, withoutSpan)
   const pace = yield* RequestPace.make(settings.kubernetesRequestsMax)
 
   /** The response, once it is 2xx. */
@@ -218,9 +226,12 @@ const make = Effect.gen(function* () {
     )
 
   const readObject = (operation: string, kind: ResourceKind) => (response: HttpClientResponse) =>
-    response.json.pipe(
-      Effect.flatMap((body) => Effect.mapError(decodeObject(body), malformed(operation))),
-      Effect.map((wire) => fromWire(kind, wire))
+    Effect.flatMap(response.json, (body) =>
+      Effect.fromResult(
+        decodeObject(body).pipe(
+          Result.mapBoth({ onFailure: malformed(operation), onSuccess: (wire) => fromWire(kind, wire) })
+        )
+      )
     )
 
   const get: Requests["get"] = (reference) => {
@@ -270,7 +281,7 @@ const make = Effect.gen(function* () {
     )
   }
 
-  const watch: Requests["watch"] = (kind, labelSelector, resourceVersion) => {
+  const watch: Requests["watch"] = (kind, labelSelector, resourceVersion, isKnown) => {
     const operation = `watch ${kind}`
     const request = HttpClientRequest.get(collectionPath(kind), {
       headers: accept(kind, "PartialObjectMetadata"),
@@ -284,7 +295,7 @@ const make = Effect.gen(function* () {
     })
     const opened = open(operation, request).pipe(
       Effect.timeoutOrElse({
-        duration: settings.watchIdle,
+        duration: Duration.min(settings.watchIdle, settings.kubernetesRequestTimeout),
         orElse: () =>
           Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
       }),
@@ -295,16 +306,22 @@ const make = Effect.gen(function* () {
       }),
       Effect.map((response) => response.stream.pipe(Stream.mapError(noAnswer(operation))))
     )
-    return Stream.unwrap(opened).pipe(
-      Stream.timeoutOrElse({
-        duration: settings.watchIdle,
-        orElse: () =>
-          Stream.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
-      }),
-      Stream.decodeText,
-      Stream.splitLines,
-      Stream.filter((line) => line !== ""),
-      Stream.mapEffect((line) => readLine(kind, operation, line))
+    const isOpen: WatchEvent = { _tag: "Opened" }
+    return Stream.unwrap(
+      Effect.map(opened, (body) =>
+        body.pipe(
+          Stream.timeoutOrElse({
+            duration: settings.watchIdle,
+            orElse: () =>
+              Stream.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
+          }),
+          Stream.decodeText,
+          Stream.splitLines,
+          Stream.filter((line) => line !== ""),
+          Stream.mapEffect((line) => Effect.fromResult(readLine(kind, operation, line, isKnown))),
+          Stream.prepend([isOpen])
+        )
+      )
     )
   }
 
@@ -312,7 +329,7 @@ const make = Effect.gen(function* () {
     const reference = referenceOf(manifest)
     const operation = `apply ${keyOf(reference)}`
     const request = HttpClientRequest.patch(objectPath(reference), {
-      acceptJson: true,
+      headers: accept(manifest.kind, "PartialObjectMetadata"),
       urlParams: { fieldManager, force },
       body: HttpBody.text(JSON.stringify(manifest), "application/apply-patch+yaml")
     })

@@ -22,6 +22,12 @@ export class ObjectIndex {
     return this.#byNamespace.get(namespaceOf(reference))?.get(keyOf(reference))
   }
 
+  /** Whether the index has the object as it was at that version, or newer. */
+  isKnown(reference: ObjectReference & { readonly uid: string; readonly resourceVersion: string }): boolean {
+    const known = this.get(reference)
+    return known?.uid === reference.uid && !isOlder(known.resourceVersion, reference.resourceVersion)
+  }
+
   /** Every observed object of one project, in no particular order. */
   inNamespace(namespace: string): ReadonlyArray<ObservedObject> {
     return [...(this.#byNamespace.get(namespace)?.values() ?? [])]

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import { requestsAtOnceMax, requestsPushedBack } from "../health/ShuttleMetrics.ts"
 import { ConcurrencyLimit, type Ending } from "../pacing/ConcurrencyLimit.ts"
@@ -49,40 +50,57 @@ const endingOf = (error: unknown): Ending => {
 
 /** @param max requests at once, whatever the server takes */
 export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<RequestPace> {
+  const clock = yield* Clock.Clock
   const limit = new ConcurrencyLimit({ start, max })
   const slots = yield* Semaphore.make(limit.limit)
+  let taken = limit.limit
   let inFlight = 0
   let pausedUntilMs = 0
 
-  const awaitPause: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-    nowMs >= pausedUntilMs
-      ? Effect.void
-      : Effect.andThen(Effect.sleep(Duration.millis(pausedUntilMs - nowMs)), awaitPause)
-  )
-  const adjust = Effect.suspend(() =>
-    Effect.andThen(Semaphore.resize(slots, limit.limit), Metric.update(requestsAtOnceMax, limit.limit))
-  )
+  const awaitPause: Effect.Effect<void> = Effect.suspend(() => {
+    const pauseMs = pausedUntilMs - clock.currentTimeMillisUnsafe()
+    return pauseMs <= 0 ? Effect.void : Effect.andThen(Effect.sleep(Duration.millis(pauseMs)), awaitPause)
+  })
 
-  const once = <A, E>(kind: string, request: Effect.Effect<A, E>) =>
-    Effect.gen(function* () {
-      yield* awaitPause
-      const startedAtMs = yield* Clock.currentTimeMillis
-      const underWay = ++inFlight
-      const exit = yield* Effect.exit(request).pipe(Effect.ensuring(Effect.sync(() => void inFlight--)))
-      const endedAtMs = yield* Clock.currentTimeMillis
-      const error = Exit.findErrorOption(exit)
-      const failure = error._tag === "Some" ? error.value : undefined
-      limit.note({ kind, ending: endingOf(failure), startedAtMs, endedAtMs, inFlight: underWay })
-      if (isPushedBack(failure)) {
-        const seconds = failure.retryAfterSeconds ?? Duration.toSeconds(pauseWithoutWord)
-        pausedUntilMs = Math.max(pausedUntilMs, endedAtMs + seconds * 1000)
-        yield* Metric.update(requestsPushedBack, 1)
-      }
-      yield* adjust
-      return yield* exit
-    }).pipe(Semaphore.withPermit(slots))
+  const adjust = Effect.suspend(() => {
+    if (taken === limit.limit) return Effect.void
+    taken = limit.limit
+    return Effect.andThen(Semaphore.resize(slots, taken), Metric.update(requestsAtOnceMax, taken))
+  })
 
-  return {
-    run: (kind, request) => Effect.retry(once(kind, request), { while: isPushedBack, times: pushBacksMax })
+  const pause = (seconds: number | null, endedAtMs: number) => {
+    const millis = seconds === null ? Duration.toMillis(pauseWithoutWord) : seconds * 1000
+    pausedUntilMs = Math.max(pausedUntilMs, endedAtMs + millis)
+    return Metric.update(requestsPushedBack, 1)
   }
+
+  const timed = <A, E>(kind: string, request: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const startedAtMs = clock.currentTimeMillisUnsafe()
+      const underWay = ++inFlight
+      return Effect.onExit(request, (exit) => {
+        inFlight--
+        // Nothing is learned from a request that nobody waits for any more.
+        if (Exit.hasInterrupts(exit)) return Effect.void
+        const endedAtMs = clock.currentTimeMillisUnsafe()
+        const failure = Option.getOrUndefined(Exit.findErrorOption(exit))
+        limit.note({ kind, ending: endingOf(failure), startedAtMs, endedAtMs, inFlight: underWay })
+        return isPushedBack(failure)
+          ? Effect.andThen(pause(failure.retryAfterSeconds, endedAtMs), adjust)
+          : adjust
+      })
+    })
+
+  const run = <A, E>(
+    kind: string,
+    request: Effect.Effect<A, E>,
+    pushBacksLeft: number
+  ): Effect.Effect<A, E> =>
+    Effect.catchIf(
+      Semaphore.withPermit(slots)(Effect.andThen(awaitPause, timed(kind, request))),
+      (error) => pushBacksLeft > 0 && isPushedBack(error),
+      () => run(kind, request, pushBacksLeft - 1)
+    )
+
+  return { run: (kind, request) => run(kind, request, pushBacksMax) }
 })

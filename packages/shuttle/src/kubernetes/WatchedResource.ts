@@ -1,9 +1,11 @@
 /** One kind's list/watch loop: list in pages, then watch on from there, for as long as its scope lives. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import type { Settings } from "../ShuttleConfig.ts"
-import type { WatchEvent } from "./internal/watchLine.ts"
+import type { VersionedReference, WatchEvent } from "./internal/watchLine.ts"
 import type { Requests } from "./KubernetesClient.ts"
 import type { RequestError, VersionExpired } from "./KubernetesErrors.ts"
 import type { ObjectIndex } from "./ObjectIndex.ts"
@@ -15,12 +17,12 @@ export interface WatchedResourceOptions {
   readonly labelSelector: string
   readonly client: Pick<Requests, "list" | "watch">
   readonly index: ObjectIndex
-  readonly settings: Pick<Settings, "watchRetryFirst" | "watchRetryMax">
+  readonly settings: Pick<Settings, "watchLife" | "watchRetryFirst" | "watchRetryMax">
   /** Called with each object that changed or went, after the index says so. */
   readonly onChange: (object: ObservedObject) => Effect.Effect<void>
   /** After each complete list. */
   readonly onSynced: Effect.Effect<void>
-  /** With each line of a watch, bookmarks included, and each list. */
+  /** With each line of a watch, bookmarks included, each watch that was opened, and each list. */
   readonly onContact: Effect.Effect<void>
   /** With the number of failures in a row before this one. */
   readonly onError: (error: VersionExpired | RequestError, failuresBefore: number) => Effect.Effect<void>
@@ -32,8 +34,9 @@ export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {
   /** Where the next watch starts; `null` means that a list is due. */
   let version: string | null = null
   let failures = 0
-  /** Of the present watch; one that ends without any is not opened again at once. */
+  /** Of the present watch; one that ends early without any is not opened again at once. */
   let lines = 0
+  let openedAtMs = 0
 
   const list = Effect.gen(function* () {
     const objects: Array<ObservedObject> = []
@@ -50,6 +53,8 @@ export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {
     yield* options.onSynced
   })
 
+  const isKnown = (seen: VersionedReference) => index.isKnown(seen)
+
   const pause = Effect.suspend(() => {
     failures += 1
     return Effect.flatMap(
@@ -59,6 +64,7 @@ export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {
   })
 
   const receive = (event: WatchEvent) => {
+    if (event._tag === "Opened") return options.onContact
     failures = 0
     lines += 1
     if (event._tag === "Bookmark") {
@@ -70,11 +76,20 @@ export const run = (options: WatchedResourceOptions): Effect.Effect<never> => {
     return isNews ? Effect.andThen(options.onContact, options.onChange(event.object)) : options.onContact
   }
 
+  /** A watch of a kind of which nothing changes ends in silence and is no failure. */
+  const rest = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+    if (lines > 0) return Effect.void
+    if (nowMs - openedAtMs < Duration.toMillis(settings.watchLife) / 2) return pause
+    failures = 0
+    return Effect.void
+  })
+
   const watch = (from: string) =>
-    Effect.suspend(() => {
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
       lines = 0
-      return Stream.runForEach(client.watch(kind, labelSelector, from), receive)
-    }).pipe(Effect.andThen(Effect.suspend(() => (lines === 0 ? pause : Effect.void))))
+      openedAtMs = nowMs
+      return Stream.runForEach(client.watch(kind, labelSelector, from, isKnown), receive)
+    }).pipe(Effect.andThen(rest))
 
   const turn = Effect.suspend(() => (version === null ? list : watch(version))).pipe(
     Effect.catch((error) => {

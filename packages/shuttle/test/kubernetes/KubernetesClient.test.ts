@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as KubernetesClient from "@starform/shuttle/kubernetes/KubernetesClient"
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
-import { watchedKinds } from "@starform/shuttle/kubernetes/ResourceKind"
+import { apiVersionOf, type ResourceKind, watchedKinds } from "@starform/shuttle/kubernetes/ResourceKind"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import { type Answer, json, scriptedServer } from "../fixtures/ScriptedServer.ts"
@@ -28,7 +28,7 @@ describe("KubernetesClient", () => {
       const { client, server } = yield* requesting([page])
       for (const kind of watchedKinds) yield* client.list(kind, "a=b", null)
       yield* client.get({ kind: "Secret", namespace: "ns", name: "a" }).pipe(Effect.ignore)
-      yield* Stream.runDrain(client.watch("Secret", "a=b", "1")).pipe(Effect.ignore)
+      yield* Stream.runDrain(client.watch("Secret", "a=b", "1", () => false)).pipe(Effect.ignore)
       const whole = server.received
         .filter(({ headers }) => !(headers.accept ?? "").includes("as=PartialObjectMetadata"))
         .map(({ url }) => url.split("?")[0])
@@ -40,6 +40,24 @@ describe("KubernetesClient", () => {
         "/apis/apps/v1/replicasets",
         "/apis/batch/v1/jobs",
         "/api/v1/pods"
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("has an apply answered in the same form, and says whether it made the object", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* requesting([json(201, { metadata }), json(200, { metadata })])
+      const manifest = (kind: ResourceKind) => ({
+        apiVersion: apiVersionOf(kind),
+        kind,
+        metadata: { name: "a", namespace: "ns", labels: {}, annotations: {} }
+      })
+      assert.isTrue((yield* client.apply(manifest("Secret"), false)).created)
+      assert.isFalse((yield* client.apply(manifest("Deployment"), false)).created)
+      const forms = server.received.map(({ headers }) => (headers.accept ?? "").split(",")[0])
+      assert.deepStrictEqual(forms, [
+        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+        "application/json"
       ])
     }).pipe(Effect.scoped)
   )

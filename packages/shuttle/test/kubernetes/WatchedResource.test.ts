@@ -37,14 +37,16 @@ const bookmark = (version: number) => ({
 })
 const gone = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } }
 
-const running = (answers: ReadonlyArray<Answer>) =>
+const running = (answers: ReadonlyArray<Answer>, overrides: Partial<ShuttleConfig.Settings> = {}) =>
   Effect.gen(function* () {
     const server = yield* scriptedServer(answers)
     const settings = {
       ...ShuttleConfig.defaults,
+      watchLife: Duration.seconds(1),
       watchIdle: Duration.millis(150),
       watchRetryFirst: Duration.millis(2),
-      watchRetryMax: Duration.millis(10)
+      watchRetryMax: Duration.millis(10),
+      ...overrides
     }
     const client = yield* Layer.build(
       KubernetesClient.layer.pipe(
@@ -56,6 +58,7 @@ const running = (answers: ReadonlyArray<Answer>) =>
     ).pipe(Effect.map((context) => Context.get(context, KubernetesClient.KubernetesClient)))
     const index = new ObjectIndex()
     const errors: Array<string> = []
+    let contacted = 0
     yield* WatchedResource.run({
       kind: "ConfigMap",
       labelSelector: "a=b",
@@ -64,7 +67,7 @@ const running = (answers: ReadonlyArray<Answer>) =>
       settings,
       onChange: () => Effect.void,
       onSynced: Effect.void,
-      onContact: Effect.void,
+      onContact: Effect.sync(() => void (contacted += 1)),
       onError: (error) => Effect.sync(() => void errors.push(error._tag))
     }).pipe(Effect.forkScoped)
     const shown = () =>
@@ -79,7 +82,7 @@ const running = (answers: ReadonlyArray<Answer>) =>
       )
     const versionOf = (request: number) =>
       new URL(server.received[request]!.url, server.url).searchParams.get("resourceVersion")
-    return { errors, server, shows, versionOf }
+    return { errors, server, shows, versionOf, contacts: () => contacted }
   })
 
 describe("WatchedResource", () => {
@@ -111,6 +114,42 @@ describe("WatchedResource", () => {
         yield* shows("a@6", "b@12", "c@13")
         assert.strictEqual(versionOf(2), "9")
         assert.strictEqual(versionOf(3), "12")
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("takes a change that the index knows for a bookmark, and does not read it", () =>
+    Effect.gen(function* () {
+      const known = { metadata: { ...wire("a", 5).metadata, labels: "not to be read" } }
+      const { errors, shows, versionOf } = yield* running([
+        list(5, ["a"]),
+        watch([{ type: "MODIFIED", object: known }], "close"),
+        watch([changed("b", 7)])
+      ])
+      yield* shows("a@5", "b@7")
+      assert.deepStrictEqual(errors, [])
+      assert.strictEqual(versionOf(2), "5")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "is in contact with a server that has nothing to tell, and pauses only after watches that end early",
+    () =>
+      Effect.gen(function* () {
+        const quiet: Answer = (_, response) => {
+          response.writeHead(200, { "content-type": "application/json" }).flushHeaders()
+          setTimeout(() => response.end(), 40)
+        }
+        const { contacts, errors, shows } = yield* running(
+          [list(5, []), ...Array.from({ length: 8 }, () => quiet), watch([changed("a", 6)])],
+          {
+            watchLife: Duration.millis(60),
+            watchRetryFirst: Duration.seconds(60),
+            watchRetryMax: Duration.seconds(60)
+          }
+        )
+        yield* shows("a@6")
+        assert.isAtLeast(contacts(), 10)
+        assert.deepStrictEqual(errors, [])
       }).pipe(Effect.scoped)
   )
 

@@ -74,8 +74,6 @@ const metadataOf = ({ metadata }: KubernetesObject, use: PodUse) => ({
 })
 
 const podMetrics = (object: KubernetesObject, use: PodUse) => ({
-  kind: "PodMetrics",
-  apiVersion,
   metadata: metadataOf(object, use),
   ...times(use),
   containers: use.containers.map(({ name, cpuNanos, memoryBytes }) => ({
@@ -93,8 +91,6 @@ const nodeMetrics = (object: KubernetesObject, uses: ReadonlyArray<PodUse>) => {
     ? []
     : [
         {
-          kind: "NodeMetrics",
-          apiVersion,
           metadata: metadataOf(object, first),
           ...times(first),
           usage: usage(sum("cpuNanos"), sum("memoryBytes"))
@@ -120,29 +116,45 @@ const targetOf = (path: string): Target | undefined => {
     : undefined
 }
 
+/** Of an object that is not there, and of one that was not measured, in metrics-server's words. */
+const missing = ({ type, namespace }: Target, name: string, isThere: boolean): ApiStatus => {
+  if (!isThere) return Statuses.notFound(type, name)
+  const plural = `${type.kind.toLowerCase()}metrics`
+  return Statuses.notFound(
+    { ...type, group, plural },
+    namespace === undefined ? name : `${namespace}/${name}`
+  )
+}
+
+/** A list's items do not say what they are. */
 const answer = (
   store: ObjectStore["Service"],
-  { type, namespace, name }: Target,
+  target: Target,
   query: URLSearchParams,
   uses: ReadonlyArray<PodUse>
-): Result.Result<unknown, ApiStatus> =>
-  Result.flatMap(ListRequest.selection(type, namespace, query), (isSelected) => {
-    const items = store
+): Result.Result<unknown, ApiStatus> => {
+  const { type, namespace, name } = target
+  return Result.flatMap(ListRequest.selection(type, namespace, query), (isSelected) => {
+    const objects = store
       .list(type.resource)
       .objects.filter((object) => isSelected(object) && (name === undefined || object.metadata.name === name))
-      .flatMap((object): ReadonlyArray<unknown> => {
-        if (type.kind === "Node") return nodeMetrics(object, uses)
-        const use = uses.find(
-          (one) => one.name === object.metadata.name && one.namespace === object.metadata.namespace
-        )
-        return use === undefined ? [] : [podMetrics(object, use)]
-      })
+    const items = objects.flatMap((object): ReadonlyArray<object> => {
+      if (type.kind === "Node") return nodeMetrics(object, uses)
+      const use = uses.find(
+        (one) => one.name === object.metadata.name && one.namespace === object.metadata.namespace
+      )
+      return use === undefined ? [] : [podMetrics(object, use)]
+    })
+    const kind = `${type.kind}Metrics`
     if (name === undefined) {
-      return Result.succeed({ kind: `${type.kind}MetricsList`, apiVersion, metadata: {}, items })
+      return Result.succeed({ kind: `${kind}List`, apiVersion, metadata: {}, items })
     }
-    const measured = { ...type, group }
-    return items.length === 0 ? Result.fail(Statuses.notFound(measured, name)) : Result.succeed(items[0])
+    const [item] = items
+    return item === undefined
+      ? Result.fail(missing(target, name, objects.length > 0))
+      : Result.succeed({ kind, apiVersion, ...item })
   })
+}
 
 /** `undefined` for a path of something else. */
 export const handle = (

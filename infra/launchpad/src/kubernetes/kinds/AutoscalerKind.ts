@@ -3,6 +3,7 @@ import * as FieldRules from "../admission/FieldRules.ts"
 import type { StatusCause } from "../ApiStatus.ts"
 import type { KubernetesObject } from "../ClusterObjects.ts"
 import { isObject, type JsonObject } from "../JsonValue.ts"
+import * as Quantity from "../Quantity.ts"
 import { fill, mapField } from "./internal/fill.ts"
 import { define } from "./ResourceType.ts"
 import { ageColumn, at, column, count, nameColumn, objectsAt, text } from "./TableColumn.ts"
@@ -67,6 +68,9 @@ const metricCauses = (metric: JsonObject, field: string): ReadonlyArray<StatusCa
     ...(typeof utilization === "number" && utilization < 1
       ? [FieldRules.invalid(`${target}.averageUtilization`, utilization, "must be greater than 0")]
       : []),
+    ...(average !== undefined && Quantity.amountOf(average) <= 0n
+      ? [FieldRules.invalid(`${target}.averageValue`, average, "must be positive")]
+      : []),
     ...(utilization === undefined && average === undefined
       ? [
           FieldRules.required(
@@ -86,6 +90,56 @@ const metricCauses = (metric: JsonObject, field: string): ReadonlyArray<StatusCa
   ]
 }
 
+/** The longest, in seconds. */
+const windowMax = 3600
+const periodMax = 1800
+
+const policyCauses = (policy: JsonObject, field: string): ReadonlyArray<StatusCause> => {
+  const type = text(policy["type"], "")
+  const [value, period] = [count(policy["value"]), count(policy["periodSeconds"])]
+  const tooLow = "must be greater than zero"
+  return [
+    ...(type === "Pods" || type === "Percent"
+      ? []
+      : [FieldRules.unsupported(`${field}.type`, type, ["Percent", "Pods"])]),
+    ...(value <= 0 ? [FieldRules.invalid(`${field}.value`, value, tooLow)] : []),
+    ...(period <= 0 ? [FieldRules.invalid(`${field}.periodSeconds`, period, tooLow)] : []),
+    ...(period > periodMax
+      ? [FieldRules.invalid(`${field}.periodSeconds`, period, `must be less than or equal to ${periodMax}`)]
+      : [])
+  ]
+}
+
+const windowCauses = (rules: JsonObject, field: string): ReadonlyArray<StatusCause> => {
+  const window = count(rules["stabilizationWindowSeconds"])
+  if (window < 0) return [FieldRules.invalid(field, window, "must be greater than or equal to zero")]
+  return window > windowMax
+    ? [FieldRules.invalid(field, window, `must be less than or equal to ${windowMax}`)]
+    : []
+}
+
+const rulesCauses = (spec: unknown, key: "scaleUp" | "scaleDown"): ReadonlyArray<StatusCause> => {
+  const rules = at(spec, "behavior", key)
+  if (!isObject(rules)) return []
+  const field = `spec.behavior.${key}`
+  const select = text(rules["selectPolicy"], "")
+  const policies = objectsAt(rules, "policies")
+  const { tolerance } = rules
+  return [
+    ...windowCauses(rules, `${field}.stabilizationWindowSeconds`),
+    ...(["Disabled", "Max", "Min"].includes(select)
+      ? []
+      : [FieldRules.unsupported(`${field}.selectPolicy`, select, ["Disabled", "Max", "Min"])]),
+    ...(policies.length === 0
+      ? [FieldRules.required(`${field}.policies`, "must specify at least one Policy")]
+      : []),
+    ...policies.flatMap((policy, index) => policyCauses(policy, `${field}.policies[${index}]`)),
+    ...(Quantity.amountOf(tolerance) < 0n
+      ? [FieldRules.invalid(`${field}.tolerance`, tolerance, "must be greater than or equal to 0")]
+      : [])
+  ]
+}
+
 const validate = ({ spec }: KubernetesObject): ReadonlyArray<StatusCause> => {
   const [least, most] = [count(at(spec, "minReplicas")), count(at(spec, "maxReplicas"))]
   const reference = ["kind", "name"].filter((key) => text(at(spec, "scaleTargetRef", key), "") === "")
@@ -98,7 +152,9 @@ const validate = ({ spec }: KubernetesObject): ReadonlyArray<StatusCause> => {
       ? [FieldRules.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")]
       : []),
     ...reference.map((key) => FieldRules.required(`spec.scaleTargetRef.${key}`)),
-    ...objectsAt(spec, "metrics").flatMap((metric, index) => metricCauses(metric, `spec.metrics[${index}]`))
+    ...objectsAt(spec, "metrics").flatMap((metric, index) => metricCauses(metric, `spec.metrics[${index}]`)),
+    ...rulesCauses(spec, "scaleUp"),
+    ...rulesCauses(spec, "scaleDown")
   ]
 }
 

@@ -66,12 +66,15 @@ export const processEntry = (pid: number): ProcessEntry | undefined => {
 
 const isAlive = (entry: ProcessEntry): boolean => entry.state !== "Z" && entry.state !== "X"
 
-/** Every live process. */
-export const processEntries = (): ReadonlyArray<ProcessEntry> =>
+/** Every process, those too that have ended and that nobody has waited for. */
+export const allEntries = (): ReadonlyArray<ProcessEntry> =>
   listProc("").flatMap((name) => {
     const entry = /^\d+$/.test(name) ? processEntry(Number(name)) : undefined
-    return entry !== undefined && isAlive(entry) ? [entry] : []
+    return entry === undefined ? [] : [entry]
   })
+
+/** Every live process. */
+export const processEntries = (): ReadonlyArray<ProcessEntry> => allEntries().filter(isAlive)
 
 /** Whether the process was started with `marker` (a `NAME=value` text) in its environment. */
 export const carriesMarker = (pid: number, marker: string): boolean =>

@@ -1,4 +1,4 @@
-import { type ProcessEntry, processEntries, readProc } from "./processTable.ts"
+import { allEntries, type ProcessEntry, readProc } from "./processTable.ts"
 
 export interface GroupUsage {
   readonly cpuTicks: number
@@ -13,13 +13,16 @@ const residentBytes = (pid: number): number => {
   return Number(kilobytes ?? 0) * 1024
 }
 
-/** What the processes of each leader's group and session have used, in one look at the process table. */
+/**
+ * What the processes of each leader's group and session have used, in one look at the process table. What has ended
+ * counts until its parent waits for it and takes its time over: else that time would be missed, and come back at once.
+ */
 export const usageOfGroups = (leaders: ReadonlyArray<number>): ReadonlyMap<number, GroupUsage> => {
   const known = new Set(leaders)
   const leaderOf = ({ group, session }: ProcessEntry): number | undefined =>
     known.has(group) ? group : known.has(session) ? session : undefined
   const result = new Map<number, GroupUsage>()
-  for (const entry of leaders.length === 0 ? [] : processEntries()) {
+  for (const entry of leaders.length === 0 ? [] : allEntries()) {
     const leader = leaderOf(entry)
     if (leader === undefined) continue
     const sum = result.get(leader) ?? { cpuTicks: 0, memoryBytes: 0 }

@@ -9,6 +9,7 @@ import * as HealthRoutes from "./health/HealthRoutes.ts"
 import * as ClusterCache from "./kubernetes/ClusterCache.ts"
 import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
 import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
+import * as TenureOfSettings from "./leadership/TenureOfSettings.ts"
 import * as GatewaySize from "./reconcile/GatewaySize.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
@@ -26,6 +27,7 @@ import * as SnapshotBuffer from "./storage/SnapshotBuffer.ts"
 import * as StateKey from "./storage/StateKey.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
+const cluster = KubernetesClient.layer.pipe(Layer.provideMerge(TenureOfSettings.layer))
 const starbase = StarbaseClient.layer.pipe(
   Layer.provideMerge(AgentToken.layer),
   Layer.provide(CredentialPlace.layer)
@@ -62,7 +64,7 @@ export const layerLoops: Layer.Layer<
   | HttpClient.HttpClient
   | FileSystem.FileSystem
   | Path.Path
-> = loops.pipe(Layer.provide(ports))
+> = loops.pipe(Layer.provide(ports), Layer.provide(TenureOfSettings.layer))
 
 /** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
 export const layer: Layer.Layer<
@@ -77,6 +79,6 @@ export const layer: Layer.Layer<
 > = HealthRoutes.layer.pipe(
   Layer.provideMerge(loops),
   Layer.provide(ports),
-  Layer.provide(KubernetesClient.layer),
+  Layer.provide(cluster),
   Layer.provide(ShuttleTracing.layer)
 )

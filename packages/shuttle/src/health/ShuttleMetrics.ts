@@ -78,6 +78,10 @@ export const requestsPushedBack = Metric.counter("starform_kubernetes_requests_p
   incremental: true
 })
 
+export const leads = Metric.gauge("starform_shuttle_leader", {
+  description: "1 while this agent leads: it writes and reports; 0 while another one may"
+})
+
 /** By kind of request. Seconds; a pull's wait is part of it. */
 export const starbaseRequestSeconds = (request: string) =>
   Metric.withAttributes(

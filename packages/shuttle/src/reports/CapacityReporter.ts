@@ -10,6 +10,7 @@ import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
 import { everyInterval } from "../pacing/EveryInterval.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { StarbaseClient } from "../starbase/StarbaseClient.ts"
 
@@ -25,6 +26,7 @@ const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const client = yield* KubernetesClient
   const starbase = yield* StarbaseClient
+  const tenure = yield* Tenure
   let acknowledgedAtMs: number | null = null
 
   const report = Effect.gen(function* () {
@@ -61,9 +63,15 @@ const make = Effect.gen(function* () {
     while (!(yield* attempt(failures))) failures += 1
   })
 
-  yield* Effect.forkScoped(everyInterval(settings.capacityInterval, insist(0)))
+  yield* everyInterval(settings.capacityInterval, ifLeading(tenure, insist(0))).pipe(
+    tenure.whileLeading,
+    Effect.forkScoped
+  )
   return CapacityReporter.of({ acknowledgedAtMs: Effect.sync(() => acknowledgedAtMs) })
 })
 
-export const layer: Layer.Layer<CapacityReporter, never, ShuttleConfig | KubernetesClient | StarbaseClient> =
-  Layer.effect(CapacityReporter)(make)
+export const layer: Layer.Layer<
+  CapacityReporter,
+  never,
+  ShuttleConfig | KubernetesClient | StarbaseClient | Tenure
+> = Layer.effect(CapacityReporter)(make)

@@ -210,7 +210,7 @@ const assertSentOnce = ({ dropped: lost, kept, left, starbase }: Outage) => {
 
 describe("an outage of Starbase, in simulated time", () => {
   it.effect(
-    "INV-SHU-9 of 24 hours: nothing grows, nothing is pruned, drift is repaired, and everything is told afterwards",
+    "INV-SHU-10 of 24 hours: nothing grows, nothing is pruned, drift is repaired, and everything is told afterwards",
     () =>
       Effect.gen(function* () {
         const day = yield* outage(24, {})

@@ -123,36 +123,13 @@ const noneAbsent = (world: PruneWorld, apps: ReadonlyArray<DesiredApp>) => {
 const without = (objects: ReadonlyMap<string, WireObject>, gone: ReadonlySet<string>) =>
   [...objects.keys()].filter((path) => !gone.has(path))
 
-/** A living app takes a new deploy meanwhile, so that there are writes to die at also where nothing may be deleted. */
-export const rows: Readonly<Record<string, (world: PruneWorld) => Effect.Effect<void>>> = {
-  "a tombstone with objects of every wave": Effect.fnUntraced(function* (world) {
-    const stays = newApp()
-    const [web, cron] = [whole(stays), scheduled(stays)]
-    const before = yield* made(world, [stays, web, cron])
-    yield* world.arm
-    const gone = world.allow(before, [web.appId, cron.appId, null])
-    assert.strictEqual(gone.size, 11)
-    world.want([stays], [tombstoneOf(web), tombstoneOf(cron)])
-    yield* absent(world, [web, cron])
-    assertExactly(world, yield* world.found([stays]), without(before, gone))
-  }),
+export type Rows = Readonly<Record<string, (world: PruneWorld) => Effect.Effect<void>>>
 
-  "a tombstone beside a project that is new": Effect.fnUntraced(function* (world) {
-    const [goes, stays] = [newApp(), newApp()]
-    const before = yield* made(world, [goes])
-    yield* world.arm
-    const gone = world.allow(before, [goes.appId])
-    world.want([stays], [tombstoneOf(goes)])
-    yield* absent(world, [goes])
-    yield* world.reach(
-      "the new one",
-      Effect.map(world.inventory(stays.namespace), (text) => text !== "" && !text.includes('"uid":null'))
-    )
-    yield* world.passed
-    assertExactly(world, yield* world.found([goes]), without(before, gone))
-    assert.strictEqual((yield* world.found([stays])).size, 13)
-  }),
-
+/**
+ * What a gate or the cluster holds back. A living app takes a new deploy meanwhile, so that there are writes to die at also
+ * where nothing may be deleted.
+ */
+export const heldBack: Rows = {
   "a render error in the project": Effect.fnUntraced(function* (world) {
     const stays = worker()
     const [goes, broken] = [newApp(stays), newApp(stays)]
@@ -302,6 +279,37 @@ export const rows: Readonly<Record<string, (world: PruneWorld) => Effect.Effect<
     isGuarded = false
     yield* absent(world, [goes])
     assert.notInclude(yield* world.inventory(goes.namespace), goes.appId)
+  })
+}
+
+/** What goes, and what stays beside it. */
+export const removals: Rows = {
+  "a tombstone with objects of every wave": Effect.fnUntraced(function* (world) {
+    const stays = newApp()
+    const [web, cron] = [whole(stays), scheduled(stays)]
+    const before = yield* made(world, [stays, web, cron])
+    yield* world.arm
+    const gone = world.allow(before, [web.appId, cron.appId, null])
+    assert.strictEqual(gone.size, 11)
+    world.want([stays], [tombstoneOf(web), tombstoneOf(cron)])
+    yield* absent(world, [web, cron])
+    assertExactly(world, yield* world.found([stays]), without(before, gone))
+  }),
+
+  "a tombstone beside a project that is new": Effect.fnUntraced(function* (world) {
+    const [goes, stays] = [newApp(), newApp()]
+    const before = yield* made(world, [goes])
+    yield* world.arm
+    const gone = world.allow(before, [goes.appId])
+    world.want([stays], [tombstoneOf(goes)])
+    yield* absent(world, [goes])
+    yield* world.reach(
+      "the new one",
+      Effect.map(world.inventory(stays.namespace), (text) => text !== "" && !text.includes('"uid":null'))
+    )
+    yield* world.passed
+    assertExactly(world, yield* world.found([goes]), without(before, gone))
+    assert.strictEqual((yield* world.found([stays])).size, 13)
   }),
 
   "an object was removed by hand while the tombstone waited": Effect.fnUntraced(function* (world) {

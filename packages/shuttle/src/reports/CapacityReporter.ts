@@ -42,17 +42,26 @@ const make = Effect.gen(function* () {
     yield* Metric.update(capacityReportsSent, 1)
   })
 
-  /** Counted anew for each attempt. */
-  const insist = (failures: number): Effect.Effect<void> =>
-    Effect.catch(report, (error) =>
-      Effect.gen(function* () {
-        yield* logFailure(failures)("The cluster's capacity was not acknowledged", { problem: error.message })
-        yield* Effect.sleep(
-          yield* jitteredPause(settings.starbaseRetryFirst, settings.starbaseRetryMax, failures + 1)
-        )
-        yield* insist(failures + 1)
-      })
+  const attempt = (failuresBefore: number): Effect.Effect<boolean> =>
+    report.pipe(
+      Effect.as(true),
+      Effect.catch((error) =>
+        Effect.gen(function* () {
+          yield* logFailure(failuresBefore)("The cluster's capacity was not acknowledged", {
+            problem: error.message
+          })
+          const { starbaseRetryFirst, starbaseRetryMax } = settings
+          yield* Effect.sleep(yield* jitteredPause(starbaseRetryFirst, starbaseRetryMax, failuresBefore + 1))
+          return false
+        })
+      )
     )
+
+  /** Counted anew for each attempt. A loop: one that called itself would grow for as long as Starbase is away. */
+  const insist = Effect.fnUntraced(function* (failuresBefore: number) {
+    let failures = failuresBefore
+    while (!(yield* attempt(failures))) failures += 1
+  })
 
   yield* everyInterval(settings.capacityInterval, ifLeading(tenure, insist(0))).pipe(
     tenure.whileLeading,

@@ -29,7 +29,7 @@ import { reported } from "../tracing/AgentHops.ts"
 import { agentVersion } from "./AgentVersion.ts"
 import { FailureOutput } from "./FailureOutput.ts"
 import { observedStatus } from "./ObservedStatus.ts"
-import { absentStatus, type Seen, unreadableStatus } from "./Seen.ts"
+import { removalStatus, type Seen, unreadableStatus } from "./Seen.ts"
 import { withRoom } from "./ReportRoom.ts"
 
 export class StatusReporter extends Context.Service<
@@ -78,11 +78,8 @@ const term = Effect.fnUntraced(function* (onAcknowledged: (atMs: number) => void
     return isTold ? { ...seen.status, output: yield* output.of(seen.failing) } : seen.status
   })
 
-  const absent = (document: HeldDocument): ReadonlyArray<ObservedApp> =>
-    document.tombstones.flatMap(({ appId, ordinal }) => {
-      const outcome = outcomes.get(appId)
-      return outcome?._tag === "Absent" && outcome.ordinal === ordinal ? [absentStatus(appId, ordinal)] : []
-    })
+  const removals = (document: HeldDocument): ReadonlyArray<ObservedApp> =>
+    document.tombstones.flatMap(({ appId, ordinal }) => removalStatus(outcomes.get(appId), ordinal))
 
   const duePart = (document: HeldDocument, isComplete: boolean): ReadonlyArray<AppId> => {
     const all = isComplete || isAllDirty
@@ -101,7 +98,7 @@ const term = Effect.fnUntraced(function* (onAcknowledged: (atMs: number) => void
     dirtyApps.clear()
     const seen = yield* Effect.forEach(due, (appId) => look(document, appId, nowMs), { concurrency: 8 })
     const unreadable = [...document.unreadable.values()].flatMap(unreadableStatus)
-    const statuses = [...seen.filter((status) => status !== null), ...unreadable, ...absent(document)]
+    const statuses = [...seen.filter((status) => status !== null), ...unreadable, ...removals(document)]
     return isComplete
       ? statuses
       : statuses.filter((status) => !Equal.equals(acknowledged.get(status.appId), status))

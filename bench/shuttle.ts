@@ -23,8 +23,9 @@ import {
 } from "./shuttleWorld.ts"
 import { silentLine } from "./silentLine.ts"
 import { percentile, table } from "./statistics.ts"
+import { watchSlope } from "./watchSlope.ts"
 
-const { apps, appsPerProject, many, changes, drifts, restSeconds, rounds, pairs } = words({
+const { apps, appsPerProject, many, changes, drifts, restSeconds, rounds, pairs, watched } = words({
   apps: 200,
   appsPerProject: 4,
   many: 1_000,
@@ -32,7 +33,8 @@ const { apps, appsPerProject, many, changes, drifts, restSeconds, rounds, pairs 
   drifts: 20,
   restSeconds: 30,
   rounds: 3,
-  pairs: 5
+  pairs: 5,
+  watched: 1_000_000
 })
 
 const median = (values: ReadonlyArray<number>) => percentile(values, 0.5)
@@ -228,6 +230,9 @@ await main(async () => {
   const beside = await besideFailingApps(many, appsPerProject, changes, pairs)
   const besideRatio = median(beside.map(({ failing, quiet }) => failing / quiet))
 
+  progress(`${watched} changes of ${many} pods`)
+  const slope = await watchSlope(watched, many)
+
   const ratio = (to: ReadonlyArray<number>) =>
     to.length === 0 ? null : median(first.shuttle.map((rate, round) => rate / to[round]!))
   const ratios = {
@@ -249,6 +254,7 @@ await main(async () => {
       ["CPU at rest", `${(idle * 100).toFixed(1)} % of a core`, "≤ 2 %"],
       ["drift repaired, worst", `${Math.max(...repaired).toFixed(0)} ms`, "≤ 2 s"],
       ["the same behind a silent cut", `${(behindSilence / 1000).toFixed(1)} s`, "≤ 35 s"],
+      [`heap that each of ${watched} changes left`, `${slope.bytesPerChange.toFixed(2)} bytes`, "0"],
       [`deploys beside 5 % failing apps, p99, ${pairs} pairs`, `${besideRatio.toFixed(2)} ×`, "≤ 1.5 ×"]
     ])}`
   )
@@ -265,6 +271,7 @@ await main(async () => {
       repairedMs: repaired,
       behindSilenceMs: behindSilence
     },
+    slope,
     beside: { pairs: beside, ratio: besideRatio },
     rest: { rssMiB: rss, cpuShare: idle }
   })

@@ -9,6 +9,7 @@ import * as HealthRoutes from "./health/HealthRoutes.ts"
 import * as ClusterCache from "./kubernetes/ClusterCache.ts"
 import * as KubernetesClient from "./kubernetes/KubernetesClient.ts"
 import type { KubernetesConnection } from "./kubernetes/KubernetesConnection.ts"
+import * as TenureOfSettings from "./leadership/TenureOfSettings.ts"
 import * as GatewaySize from "./reconcile/GatewaySize.ts"
 import * as ReconcileOutcomes from "./reconcile/ReconcileOutcomes.ts"
 import * as Reconciler from "./reconcile/Reconciler.ts"
@@ -26,7 +27,7 @@ import * as SnapshotBuffer from "./storage/SnapshotBuffer.ts"
 import * as StateKey from "./storage/StateKey.ts"
 import * as ShuttleTracing from "./ShuttleTracing.ts"
 
-const cluster = ClusterCache.layer.pipe(Layer.provideMerge(KubernetesClient.layer))
+const cluster = KubernetesClient.layer.pipe(Layer.provideMerge(TenureOfSettings.layer))
 const starbase = StarbaseClient.layer.pipe(
   Layer.provideMerge(AgentToken.layer),
   Layer.provide(CredentialPlace.layer)
@@ -34,7 +35,7 @@ const starbase = StarbaseClient.layer.pipe(
 const desired = DesiredStateHolder.layer.pipe(Layer.provide(LastGoodState.layer))
 const disk = Layer.provideMerge(Layer.merge(desired, SnapshotBuffer.layer), StateKey.layer)
 
-const ports = Layer.mergeAll(cluster, starbase, disk, ReconcileOutcomes.layer)
+const ports = Layer.mergeAll(ClusterCache.layer, starbase, disk, ReconcileOutcomes.layer)
 const loops = Layer.mergeAll(
   Reconciler.layer,
   GatewaySize.layer,
@@ -45,14 +46,29 @@ const loops = Layer.mergeAll(
   CredentialRotation.layer
 )
 
-/** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
-export const layer: Layer.Layer<
+type Loops =
   | Reconciler.Reconciler
   | StatusReporter.StatusReporter
   | SnapshotReporter.SnapshotReporter
   | CapacityReporter.CapacityReporter
   | DesiredStatePull.DesiredStatePull
-  | CredentialRotation.CredentialRotation,
+  | CredentialRotation.CredentialRotation
+
+/** The loops over whatever answers for the cluster's API; no server for its health. */
+export const layerLoops: Layer.Layer<
+  Loops,
+  StateKey.StateFileUnusable,
+  | ShuttleConfig
+  | KubernetesClient.KubernetesClient
+  | KubernetesConnection
+  | HttpClient.HttpClient
+  | FileSystem.FileSystem
+  | Path.Path
+> = loops.pipe(Layer.provide(ports), Layer.provide(TenureOfSettings.layer))
+
+/** Needs its settings, where the cluster is, a way out to Starbase, and the disk; and a server for its health. */
+export const layer: Layer.Layer<
+  Loops,
   StateKey.StateFileUnusable,
   | ShuttleConfig
   | KubernetesConnection
@@ -63,5 +79,6 @@ export const layer: Layer.Layer<
 > = HealthRoutes.layer.pipe(
   Layer.provideMerge(loops),
   Layer.provide(ports),
+  Layer.provide(cluster),
   Layer.provide(ShuttleTracing.layer)
 )

@@ -29,6 +29,17 @@ export interface Settings {
   readonly credentialSecret: Option.Option<{ readonly namespace: string; readonly name: string }>
   /** Oldest credential of its own that the agent uses; up to a tenth sooner. */
   readonly credentialRotation: Duration.Duration
+  /**
+   * `namespace/name` of the Lease by which several agents of one cluster elect the one that writes and reports. Without it this
+   * agent is alone: it leads always, and a second one would write beside it.
+   */
+  readonly leaderLease: Option.Option<{ readonly namespace: string; readonly name: string }>
+  /** Without a renewal for so long, as each agent's own clock counts it, another agent takes the lead. Whole seconds. */
+  readonly leaseDuration: Duration.Duration
+  /** A leader that could not renew its lead for so long writes nothing any more. */
+  readonly leaseRenewDeadline: Duration.Duration
+  /** How often the lead is renewed, and how often the others look whether it was. */
+  readonly leaseRetryPeriod: Duration.Duration
   /** Where the last good document is kept. */
   readonly dataDirectory: string
   /** Key of that document: 32 random bytes as hex; made with mode 0600 when it is missing. `state.key` beside it. */
@@ -123,6 +134,10 @@ type Particular = "starbaseUrl" | "clusterId" | "region" | "tokenFile" | "dataDi
 export const defaults: Omit<Settings, Particular> = {
   credentialSecret: Option.none(),
   credentialRotation: Duration.hours(30 * 24),
+  leaderLease: Option.none(),
+  leaseDuration: Duration.seconds(15),
+  leaseRenewDeadline: Duration.seconds(10),
+  leaseRetryPeriod: Duration.seconds(2),
   kubeconfigFile: Option.none(),
   metricsAddress: ":8080",
   otlpUrl: Option.none(),
@@ -196,8 +211,18 @@ const count = (name: string, fallback: number) =>
 const text = (name: string, fallback: string) =>
   Config.NonEmptyString(name).pipe(Config.withDefault(fallback))
 
-/** Kubernetes' own names, a namespace and a Secret in it. */
-const secretName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+/** Kubernetes' own names, a namespace and an object in it. */
+const objectName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
+const object = (name: string) =>
+  Config.option(Config.schema(Schema.String.check(Schema.isPattern(objectName)), name)).pipe(
+    Config.map(
+      Option.map((text) => {
+        const [namespace = "", name = ""] = text.split("/")
+        return { namespace, name }
+      })
+    )
+  )
 
 const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
   debug: "Debug",
@@ -211,17 +236,12 @@ const config = Config.all({
   clusterId: Config.schema(ClusterId, "CLUSTER_ID"),
   region: Config.NonEmptyString("REGION"),
   tokenFile: Config.NonEmptyString("AUTH_TOKEN_FILE"),
-  credentialSecret: Config.option(
-    Config.schema(Schema.String.check(Schema.isPattern(secretName)), "CREDENTIAL_SECRET")
-  ).pipe(
-    Config.map(
-      Option.map((text) => {
-        const [namespace = "", name = ""] = text.split("/")
-        return { namespace, name }
-      })
-    )
-  ),
+  credentialSecret: object("CREDENTIAL_SECRET"),
   credentialRotation: duration("CREDENTIAL_ROTATION", defaults.credentialRotation),
+  leaderLease: object("LEADER_LEASE"),
+  leaseDuration: duration("LEASE_DURATION", defaults.leaseDuration),
+  leaseRenewDeadline: duration("LEASE_RENEW_DEADLINE", defaults.leaseRenewDeadline),
+  leaseRetryPeriod: duration("LEASE_RETRY_PERIOD", defaults.leaseRetryPeriod),
   dataDirectory: text("DATA_DIRECTORY", defaultPlaces.dataDirectory),
   stateKeyFile: Config.option(Config.NonEmptyString("STATE_KEY_FILE")),
   kubeconfigFile: Config.option(Config.NonEmptyString("KUBECONFIG")),
@@ -289,11 +309,31 @@ export class ContradictorySetting extends Schema.TaggedError<ContradictorySettin
   }
 }
 
+/** One lost renewal is to cost nobody the lead. */
+const renewalsWithinDeadline = 2
+
 const rules: ReadonlyArray<readonly [key: string, rule: string, holds: (settings: Settings) => boolean]> = [
   [
     "SNAPSHOT_BUFFER_AGE_MAX",
     `is shorter than the ${snapshotAgeDaysMax} days after which Starbase takes no snapshot`,
     (s) => Duration.toDays(s.snapshotBufferAgeMax) < snapshotAgeDaysMax
+  ],
+  [
+    "LEASE_DURATION",
+    "is whole seconds, at least one",
+    (s) => Duration.toMillis(s.leaseDuration) >= 1000 && Duration.toMillis(s.leaseDuration) % 1000 === 0
+  ],
+  [
+    "LEASE_DURATION",
+    "is longer than STARFORM_LEASE_RENEW_DEADLINE: what is between them is for writes that are on their way",
+    (s) => Duration.isGreaterThan(s.leaseDuration, s.leaseRenewDeadline)
+  ],
+  [
+    "LEASE_RENEW_DEADLINE",
+    `is longer than ${renewalsWithinDeadline} times STARFORM_LEASE_RETRY_PERIOD, which is not zero`,
+    (s) =>
+      Duration.toMillis(s.leaseRetryPeriod) > 0 &&
+      Duration.toMillis(s.leaseRenewDeadline) > renewalsWithinDeadline * Duration.toMillis(s.leaseRetryPeriod)
   ],
   ["PULL_WAIT", "is at most 30s", (s) => Duration.toSeconds(s.pullWait) <= 30],
   [

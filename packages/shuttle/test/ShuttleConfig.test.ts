@@ -56,10 +56,31 @@ describe("ShuttleConfig", () => {
     })
   )
 
+  it.effect("is alone unless it is told a Lease", () =>
+    Effect.gen(function* () {
+      assert.isTrue(Option.isNone((yield* read(required)).leaderLease))
+      const settings = yield* read({
+        ...required,
+        STARFORM_LEADER_LEASE: "starform-system/starform-shuttle"
+      })
+      assert.deepStrictEqual(Option.getOrThrow(settings.leaderLease), {
+        namespace: "starform-system",
+        name: "starform-shuttle"
+      })
+    })
+  )
+
   it.effect.each([
     ["STARFORM_CREDENTIAL_SECRET", "shuttle-credential"],
     ["STARFORM_CREDENTIAL_SECRET", "../etc/passwd"],
     ["STARFORM_CREDENTIAL_ROTATION", "monthly"],
+    ["STARFORM_LEADER_LEASE", "starform-shuttle"],
+    ["STARFORM_LEASE_DURATION", "10s"],
+    ["STARFORM_LEASE_DURATION", "15500ms"],
+    ["STARFORM_LEASE_RENEW_DEADLINE", "4s"],
+    ["STARFORM_LEASE_RENEW_DEADLINE", "15s"],
+    ["STARFORM_LEASE_RETRY_PERIOD", "5s"],
+    ["STARFORM_LEASE_RETRY_PERIOD", "0s"],
     ["STARFORM_CLUSTER_ID", "not-a-uuid"],
     ["STARFORM_RECONCILE_INTERVAL", "soon"],
     ["STARFORM_STARBASE_URL", "starbase"],

@@ -19,6 +19,7 @@ import {
 } from "./Kustomization.ts"
 import { problemsOf } from "./ManifestSchema.ts"
 import { breaches, type PodSpec } from "./PodSecurity.ts"
+import { allows, shuttleGrants } from "./ShuttleAccess.ts"
 
 const everything = render(template)
 const twoReplicas = render(join(root, "components/two-replicas"), everything)
@@ -138,7 +139,7 @@ describe("the manifests", () => {
     }
   })
 
-  it("INV-CCL-4 run one Shuttle; two, with a budget, only by the component", () => {
+  it("INV-CCL-4 run one Shuttle, two with a budget by the component, and each elects its leader by the Lease", () => {
     const shuttles = (objects: ReadonlyArray<ManifestObject>) =>
       workloads(objects).filter(({ object }) => object.metadata.name === "shuttle")
     assert.deepStrictEqual(
@@ -150,6 +151,13 @@ describe("the manifests", () => {
     assert.strictEqual(doubled?.spec.replicas, 2)
     const budget = twoReplicas.find(({ kind }) => kind === "PodDisruptionBudget")?.["spec"] as Workload
     assert.deepStrictEqual(budget.selector, doubled?.spec.selector)
+    const lease = { verb: "update", group: "coordination.k8s.io", resource: "leases" }
+    for (const { object } of [...shuttles(everything), ...shuttles(twoReplicas)]) {
+      const text = JSON.stringify(object)
+      const [, namespace = "", name = ""] =
+        /"STARFORM_LEADER_LEASE","value":"([a-z-]+)\/([a-z-]+)"/.exec(text) ?? []
+      assert.isTrue(allows(shuttleGrants, { ...lease, namespace, name }), text)
+    }
   })
 
   it("leave the load balancer's size to Shuttle", () => {

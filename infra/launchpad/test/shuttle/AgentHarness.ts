@@ -29,6 +29,7 @@ import { type PodSnapshot, SnapshotBatch } from "@starform/domain/observed/PodSn
 import { type ObservedApp, StatusReport } from "@starform/domain/observed/ObservedApp"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
+import * as Reconciler from "@starform/shuttle/reconcile/Reconciler"
 import * as Shuttle from "@starform/shuttle/Shuttle"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
 import { Clock, Duration, Effect, Exit, FileSystem, Layer, Redacted, References, Schema, Scope } from "effect"
@@ -123,7 +124,7 @@ const listen = (server: Server): Promise<string> =>
     server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
   )
 
-const scopedServer = (server: Server) =>
+export const scopedServer = (server: Server) =>
   Effect.acquireRelease(
     Effect.promise(() => listen(server)),
     () =>
@@ -138,6 +139,11 @@ const decodeReport = Schema.decodeUnknownSync(StatusReport)
 const decodeBatch = Schema.decodeUnknownSync(SnapshotBatch)
 const decodeCapacity = Schema.decodeUnknownSync(CapacityReport)
 
+/** What a document says of pruning; by default that everything may be, in the first epoch. */
+export interface DocumentGates extends Partial<Pick<FullState, "massPruneConfirmed" | "epochConfirmed">> {
+  readonly epoch?: string
+}
+
 export interface Starbase {
   readonly url: string
   /** When each document was answered, by its number; milliseconds. */
@@ -149,7 +155,13 @@ export interface Starbase {
   /** Newest status of each app. */
   readonly statuses: Map<string, ObservedApp>
   /** Makes this the desired state; a waiting pull gets it at once. */
-  readonly want: (apps: ReadonlyArray<DesiredApp>, tombstones?: ReadonlyArray<Tombstone>) => void
+  readonly want: (
+    apps: ReadonlyArray<DesiredApp>,
+    tombstones?: ReadonlyArray<Tombstone>,
+    gates?: DocumentGates
+  ) => void
+  /** Of the document that is desired now; `null` before the first. */
+  readonly revision: () => string | null
   /** Of every document from now on. */
   lbSizeUnits: number
   isDown: boolean
@@ -169,10 +181,11 @@ const deltaOf = ({ apps, ...document }: FullState, base: FullState): DeltaState 
   return { ...document, kind: "delta", base: base.revision, changed: apps.filter((app) => !before.has(app)) }
 }
 
-/** Whether everything that left has a tombstone: else no delta leads from one to the other. */
+/** Whether everything that left has a tombstone, in the same epoch: else no delta leads from one to the other. */
 const hasDelta = (document: FullState, base: FullState): boolean => {
   const named = new Set([...document.apps, ...document.tombstones].map(({ appId }) => appId))
-  return base.apps.every(({ appId }) => named.has(appId))
+  const isSameEpoch = Revision.parse(document.revision).epoch === Revision.parse(base.revision).epoch
+  return isSameEpoch && base.apps.every(({ appId }) => named.has(appId))
 }
 
 /** Speaks the agent's contract: a blocking pull, answered with what changed where the agent holds the last document, and reports. */
@@ -189,8 +202,9 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
     capacities: [],
     statuses: new Map(),
     isDown: false,
+    revision: () => document?.revision ?? null,
     lbSizeUnits: 1,
-    want: (apps, tombstones = []) => {
+    want: (apps, tombstones = [], { epoch = "00000001", ...gates } = {}) => {
       n += 1
       const hashed = apps.map((app) => [app.appId, hashOf(app)] as const)
       const clusterConfig = { lbSizeUnits: self.lbSizeUnits }
@@ -199,13 +213,14 @@ export const starbase: Effect.Effect<Starbase, never, Scope.Scope> = Effect.gen(
         kind: "full",
         format,
         clusterId,
-        revision: Revision.format({ epoch: "00000001", n }),
+        revision: Revision.format({ epoch, n }),
         hash: Digest.make(`sha256:${sha256(documentHashInput(hashed, tombstones, clusterConfig))}`),
         clusterConfig,
         apps,
         tombstones,
         massPruneConfirmed: false,
-        epochConfirmed: true
+        epochConfirmed: true,
+        ...gates
       }
       for (const wake of waiting) wake()
     }
@@ -386,7 +401,7 @@ export const hands = (url: string) => {
   return { call, list }
 }
 
-const collections = (namespace: string): ReadonlyArray<string> => [
+export const collections = (namespace: string): ReadonlyArray<string> => [
   `/api/v1/namespaces/${namespace}/serviceaccounts`,
   `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`,
   `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
@@ -448,7 +463,7 @@ export const agent = (
       watchRetryMax: Duration.millis(200),
       ...overrides
     })
-    yield* Layer.buildWithScope(
+    const context = yield* Layer.buildWithScope(
       Shuttle.layer.pipe(
         Layer.provide([
           KubernetesConnection.layerToken(kubernetesUrl, KubernetesServer.testToken),
@@ -461,7 +476,8 @@ export const agent = (
       ),
       scope
     )
-    return { stop: Scope.close(scope, Exit.void) }
+    const { tasks } = Context.get(context, Reconciler.Reconciler)
+    return { stop: Scope.close(scope, Exit.void), tasks }
   })
 
 /** A real server may be far away, and busy with others. */

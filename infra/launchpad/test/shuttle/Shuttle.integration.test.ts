@@ -331,26 +331,45 @@ describe("Shuttle on an API server", () => {
     )
   )
 
-  it.live("goes on healing after a restart while Starbase is gone", () =>
+  it.live("goes on healing after a restart while Starbase is gone, and prunes nothing", () =>
     live(
       Effect.gen(function* () {
-        const { all, base, made, person, start } = yield* setUp
+        const { all, base, folder, made, person, proxy, start } = yield* setUp
         const running = yield* start
         const app = newApp()
-        base.want([app])
-        const path = find(yield* made(app), "deployments/")
+        const waiting = newApp(app)
+        base.want([app, waiting])
+        yield* made(app, objectsPerProject + 2 * objectsPerApp)
+        base.want([app], [tombstoneOf(waiting)], { epoch: "00000002", epochConfirmed: false })
+        yield* until(
+          Effect.sync(() => base.reports.at(-1)?.revision),
+          (revision) => revision === base.revision()
+        )
+        const own = new Map(
+          [...(yield* all(app))].filter(
+            ([, { metadata }]) => metadata.annotations?.["starform.io/app-id"] === app.appId
+          )
+        )
+        const [path, service] = [find(own, "/deployments/"), find(own, "/services/")]
         yield* running.stop
         base.isDown = true
         yield* person.call("DELETE", path)
-        yield* start
+        const alone = yield* agent(base.url, proxy.url, folder, { reconcileInterval: Duration.millis(50) })
         yield* until(all(app), (objects) => objects.has(path))
-        const service = find(yield* all(app), "/services/")
         yield* person.call("DELETE", service)
         yield* until(all(app), (objects) => objects.has(service), 2000)
+        const since = performance.timeOrigin + performance.now()
+        yield* until(
+          Effect.map(alone.tasks, (tasks) => tasks.get(app.namespace)?.startedAtMs ?? 0),
+          (startedAtMs) => startedAtMs > since
+        )
+        assert.strictEqual((yield* all(app)).size, objectsPerProject + 2 * objectsPerApp)
+        assert.isTrue(proxy.writes.every(({ line }) => !line.startsWith("DELETE")))
+        base.reports.length = 0
         base.isDown = false
         yield* until(
           Effect.sync(() => base.reports.at(-1)?.revision),
-          (revision) => revision === "00000001-1"
+          (revision) => revision === base.revision()
         )
       })
     )

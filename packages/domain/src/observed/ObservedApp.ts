@@ -9,7 +9,8 @@ import * as SnakeCase from "../protocol/SnakeCase.ts"
 /**
  * `progressing`: applied, not all pods of the release ready yet. `available`: every process type of the release
  * is available, observed at the written generation. `degraded`: was available, lost pods. `failed`: cannot become
- * available without a change (the reason says why). `absent`: all objects of a tombstoned app are gone.
+ * available without a change (the reason says why). `absent`: all objects of a tombstoned app are gone;
+ * until then it is `progressing` with a reason where something keeps it.
  */
 export const ObservedPhase = Schema.Literals(["progressing", "available", "degraded", "failed", "absent"])
 export type ObservedPhase = typeof ObservedPhase.Type

@@ -6,24 +6,31 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { ClusterCache } from "../kubernetes/ClusterCache.ts"
+import { Tenure } from "../leadership/Tenure.ts"
 import { DesiredStatePull } from "../starbase/DesiredStatePull.ts"
 
 const alive = HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n"))
 
-/** 200 once every kind was listed and Starbase answered once; never taken back, because desired state outlives both. */
+/**
+ * 200 once every kind was listed, Starbase answered once, and the Lease was read where there is one: this agent leads or could
+ * take over. Never taken back, because desired state outlives all of them.
+ */
 const ready = Layer.unwrap(
   Effect.gen(function* () {
     const cache = yield* ClusterCache
     const pull = yield* DesiredStatePull
+    const tenure = yield* Tenure
     return HttpRouter.add(
       "GET",
       "/readyz",
       Effect.gen(function* () {
         const isSynced = yield* cache.isSynced
         const hasContacted = yield* pull.hasContacted
+        const isAble = yield* tenure.isAble
         const missing = [
           ...(isSynced ? [] : ["the cluster's objects are not listed yet"]),
-          ...(hasContacted ? [] : ["Starbase has not answered yet"])
+          ...(hasContacted ? [] : ["Starbase has not answered yet"]),
+          ...(isAble ? [] : ["the Lease that says who leads was not read yet"])
         ]
         return missing.length === 0
           ? HttpServerResponse.text("ok\n")
@@ -35,5 +42,8 @@ const ready = Layer.unwrap(
 
 const metrics = PrometheusMetrics.layerHttp({ path: "/metrics" })
 
-export const layer: Layer.Layer<never, never, ClusterCache | DesiredStatePull | HttpServer.HttpServer> =
-  HttpRouter.serve(Layer.mergeAll(alive, ready, metrics), { disableLogger: true, disableListenLog: true })
+export const layer: Layer.Layer<
+  never,
+  never,
+  ClusterCache | DesiredStatePull | Tenure | HttpServer.HttpServer
+> = HttpRouter.serve(Layer.mergeAll(alive, ready, metrics), { disableLogger: true, disableListenLog: true })

@@ -1,9 +1,14 @@
-/** The counters of the agent. Names are those of the reference specification §6.6. */
+/** The numbers of the agent; docs/shuttle-metrics.md says what each means. Names are those of the reference specification §6.6. */
 import * as Metric from "effect/Metric"
 
 export const reconcileErrors = Metric.counter("starform_reconcile_errors_total", {
   description: "Passes over a project that did not end well",
   incremental: true
+})
+
+export const reconcileSeconds = Metric.histogram("starform_reconcile_duration_seconds", {
+  description: "Duration of passes over one project",
+  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 })
 
 export const appliesSent = Metric.counter("starform_applies_sent_total", {
@@ -71,6 +76,10 @@ export const requestsAtOnceMax = Metric.gauge("starform_kubernetes_requests_at_o
 export const requestsPushedBack = Metric.counter("starform_kubernetes_requests_pushed_back_total", {
   description: "Requests that the API server refused for its load; they were sent again",
   incremental: true
+})
+
+export const leads = Metric.gauge("starform_shuttle_leader", {
+  description: "1 while this agent leads: it writes and reports; 0 while another one may"
 })
 
 /** By kind of request. Seconds; a pull's wait is part of it. */

@@ -68,11 +68,11 @@ export const manifestOf = (
   data: { [dataKey]: encodeEntries([...inventory.values()]) }
 })
 
-/** Whether an observed object is ours (INV-INV-3). */
+/** Whether an observed object is ours (INV-INV-3). Who takes our label off takes the object over. */
 export const owns = (inventory: Inventory, object: ObservedObject): boolean => {
   const entry = inventory.get(keyOf(object))
   const isKnown = entry !== undefined && entry.uid === object.uid
-  return isKnown || (isManaged(object.labels) && object.ownedFields !== null)
+  return isManaged(object.labels) && (isKnown || object.ownedFields !== null)
 }
 
 const isRecorded = (object: ObservedObject): boolean =>

@@ -14,7 +14,7 @@ import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { KubernetesClient } from "./KubernetesClient.ts"
 import { namespaceOf, ObjectIndex } from "./ObjectIndex.ts"
 import type { ObservedObject } from "./ObservedObject.ts"
-import { type ResourceKind, watchedKinds } from "./ResourceKind.ts"
+import { pluralOf, type ResourceKind, watchedKinds } from "./ResourceKind.ts"
 import * as WatchedResource from "./WatchedResource.ts"
 
 /** That something about a project's objects changed; what, is to be looked up. */
@@ -52,7 +52,7 @@ const make = Effect.gen(function* () {
     Effect.asVoid(PubSub.publish(hub, { namespace: namespaceOf(object), kind: object.kind }))
 
   const loop = (kind: ResourceKind) => {
-    const resource = kind.toLowerCase()
+    const resource = pluralOf(kind)
     return WatchedResource.run({
       kind,
       labelSelector: managedSelector,

@@ -1,7 +1,7 @@
 /**
  * The requests that the agent makes to the Kubernetes API: our own HTTP with keep-alive, typed errors, a deadline for
  * each request, and as many at once as the server keeps up with (`RequestPace`; watches aside). No retries but of what the
- * server refused for its load: the loops that call decide.
+ * server refused for its load: the loops that call decide. Writes go out only while this agent leads (`Tenure`).
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Context from "effect/Context"
@@ -18,14 +18,18 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
+import { checkedWrites } from "./internal/checkedWrites.ts"
+import { malformed, noAnswer, nothing, unexpected, unsentOrNoAnswer } from "./internal/requestFailures.ts"
 import { errorOf } from "./internal/statusAnswer.ts"
 import { readLine, type VersionedReference, type WatchEvent } from "./internal/watchLine.ts"
 import { type Connection, KubernetesConnection } from "./KubernetesConnection.ts"
 import {
   type FieldConflict,
-  KubernetesAnswerMalformed,
+  type KubernetesAnswerMalformed,
   KubernetesUnreachable,
+  NotLeading,
   type ObjectNotFound,
   type ObjectReplaced,
   type RequestError,
@@ -75,7 +79,7 @@ export interface Requests {
   readonly apply: (
     manifest: Manifest,
     force: boolean
-  ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
+  ) => Effect.Effect<Applied, FieldConflict | ObjectReplaced | ObjectNotFound | NotLeading | RequestError>
   /**
    * Server-side apply of parts of a spec to exactly that object, which is there already, under a manager's name of its own.
    * @errors FieldConflict when another manager holds one of them at another value
@@ -84,12 +88,12 @@ export interface Requests {
     object: ObjectReference & { readonly uid: string },
     spec: Readonly<Record<string, unknown>>,
     manager: string
-  ) => Effect.Effect<void, FieldConflict | ObjectReplaced | ObjectNotFound | RequestError>
+  ) => Effect.Effect<void, FieldConflict | ObjectReplaced | ObjectNotFound | NotLeading | RequestError>
   /** Of exactly the object with that uid; succeeds when there is none of that name any more. */
   readonly remove: (
     reference: ObjectReference,
     uid: string
-  ) => Effect.Effect<void, ObjectReplaced | RequestError>
+  ) => Effect.Effect<void, ObjectReplaced | NotLeading | RequestError>
   /** Last lines of a pod's only container; of its previous run when `previous`. */
   readonly podLog: (
     namespace: string,
@@ -155,29 +159,20 @@ const accept = (kind: ResourceKind, form: "PartialObjectMetadata" | "PartialObje
   accept: hasBody(kind) ? "application/json" : metadataOnly(form)
 })
 
-const malformed = (operation: string) => (cause: unknown) =>
-  new KubernetesAnswerMalformed({ operation, cause })
-
-const noAnswer = (operation: string) => (cause: HttpClientError) =>
-  new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null, cause })
-
-/** An error that this request cannot get breaks the API's promise. */
-const unexpected =
-  (operation: string) => (cause: FieldConflict | ObjectReplaced | ObjectNotFound | VersionExpired) =>
-    Effect.fail(new KubernetesAnswerMalformed({ operation, cause }))
-
 /** A deploy's trace has the steps of `tracing/`; a span for each of thousands of requests would tell nobody more. */
 const withoutSpan = <A, E, R>(execution: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(execution, HttpClient.TracerDisabledWhen, () => true)
 
-const nothing = { FieldConflict: unexpected, ObjectReplaced: unexpected } as const
-
 const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const connection: Connection = yield* KubernetesConnection
+  const tenure = yield* Tenure
   const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect: connection.tls })
   const undici = yield* NodeHttpClient.makeUndici.pipe(
-    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
+    Effect.provideService(
+      NodeHttpClient.Dispatcher,
+      tenure.isElected ? checkedWrites(dispatcher, tenure.mayWrite) : dispatcher
+    )
   )
   const client = HttpClient.transform(undici, withoutSpan)
   const pace = yield* RequestPace.make(settings.kubernetesRequestsMax)
@@ -191,17 +186,21 @@ const make = Effect.gen(function* () {
     })
     const response = yield* client
       .execute(HttpClientRequest.prependUrl(authorized, connection.url))
-      .pipe(Effect.mapError(noAnswer(operation)))
+      .pipe(Effect.mapError(unsentOrNoAnswer(operation)))
     if (response.status >= 200 && response.status < 300) return response
     return yield* Effect.flatMap(errorOf(operation, response), Effect.fail)
   })
 
   /** @param operation its first word is the kind of request, its second the kind of object */
-  const bounded = <A, E>(operation: string, effect: Effect.Effect<A, E>) => {
+  const bounded = <A, E>(
+    operation: string,
+    effect: Effect.Effect<A, E>,
+    longest: () => Duration.Duration
+  ) => {
     const [kind = ""] = operation.split("/", 1)
-    const timed = effect.pipe(
-      Effect.timeoutOrElse({
-        duration: settings.kubernetesRequestTimeout,
+    const timed = Effect.suspend(() =>
+      Effect.timeoutOrElse(effect, {
+        duration: longest(),
         orElse: () =>
           Effect.fail(new KubernetesUnreachable({ operation, status: null, retryAfterSeconds: null }))
       })
@@ -209,20 +208,44 @@ const make = Effect.gen(function* () {
     return pace.run(kind, timed)
   }
 
+  type Read<A> = (
+    response: HttpClientResponse
+  ) => Effect.Effect<A, HttpClientError | KubernetesAnswerMalformed>
+
   const exchange = <A>(
     operation: string,
-    request: HttpClientRequest.HttpClientRequest,
-    read: (response: HttpClientResponse) => Effect.Effect<A, HttpClientError | KubernetesAnswerMalformed>
+    opened: ReturnType<typeof open>,
+    read: Read<A>,
+    longest: () => Duration.Duration
   ) =>
     bounded(
       operation,
-      open(operation, request).pipe(
+      opened.pipe(
         Effect.flatMap((response) =>
           Effect.catchTag(read(response), "HttpClientError", (cause) =>
             Effect.fail(noAnswer(operation)(cause))
           )
         )
-      )
+      ),
+      longest
+    )
+
+  const ask = <A>(operation: string, request: HttpClientRequest.HttpClientRequest, read: Read<A>) =>
+    Effect.catchTag(
+      exchange(operation, open(operation, request), read, () => settings.kubernetesRequestTimeout),
+      "NotLeading",
+      unexpected(operation)
+    )
+
+  /** Given up when another agent may lead. Who does not lead at all does not wait for a connection to learn that. */
+  const change = <A>(operation: string, request: HttpClientRequest.HttpClientRequest, read: Read<A>) =>
+    exchange(
+      operation,
+      Effect.suspend(() =>
+        tenure.mayWrite() ? open(operation, request) : Effect.fail(new NotLeading({ operation }))
+      ),
+      read,
+      () => Duration.min(settings.kubernetesRequestTimeout, tenure.left())
     )
 
   const readObject = (operation: string, kind: ResourceKind) => (response: HttpClientResponse) =>
@@ -236,7 +259,7 @@ const make = Effect.gen(function* () {
 
   const get: Requests["get"] = (reference) => {
     const operation = `get ${keyOf(reference)}`
-    return exchange(
+    return ask(
       operation,
       HttpClientRequest.get(objectPath(reference), {
         headers: accept(reference.kind, "PartialObjectMetadata")
@@ -253,7 +276,7 @@ const make = Effect.gen(function* () {
 
   const list: Requests["list"] = (kind, labelSelector, next) => {
     const operation = `list ${kind}`
-    return exchange(
+    return ask(
       operation,
       HttpClientRequest.get(collectionPath(kind), {
         headers: accept(kind, "PartialObjectMetadataList"),
@@ -302,7 +325,8 @@ const make = Effect.gen(function* () {
       Effect.catchTags({
         FieldConflict: nothing.FieldConflict(operation),
         ObjectReplaced: nothing.ObjectReplaced(operation),
-        ObjectNotFound: unexpected(operation)
+        ObjectNotFound: unexpected(operation),
+        NotLeading: unexpected(operation)
       }),
       Effect.map((response) => response.stream.pipe(Stream.mapError(noAnswer(operation))))
     )
@@ -333,7 +357,7 @@ const make = Effect.gen(function* () {
       urlParams: { fieldManager, force },
       body: HttpBody.text(JSON.stringify(manifest), "application/apply-patch+yaml")
     })
-    return exchange(operation, request, (response) =>
+    return change(operation, request, (response) =>
       Effect.map(readObject(operation, manifest.kind)(response), (object) => ({
         object,
         created: response.status === 201
@@ -350,7 +374,7 @@ const make = Effect.gen(function* () {
       urlParams: { fieldManager: manager, force: false },
       body: HttpBody.text(JSON.stringify(body), "application/apply-patch+yaml")
     })
-    return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
+    return change(operation, request, (response) => Effect.asVoid(response.text)).pipe(
       Effect.catchTag("VersionExpired", unexpected(operation))
     )
   }
@@ -367,7 +391,7 @@ const make = Effect.gen(function* () {
       acceptJson: true,
       body: HttpBody.text(JSON.stringify(body), "application/json")
     })
-    return exchange(operation, request, (response) => Effect.asVoid(response.text)).pipe(
+    return change(operation, request, (response) => Effect.asVoid(response.text)).pipe(
       Effect.catchTags({
         ObjectNotFound: () => Effect.void,
         FieldConflict: nothing.FieldConflict(operation),
@@ -379,7 +403,7 @@ const make = Effect.gen(function* () {
   const podLog: Requests["podLog"] = (namespace, pod, tailLines, previous) => {
     const operation = `log Pod/${namespace}/${pod}`
     const path = `${objectPath({ kind: "Pod", namespace, name: pod })}/log`
-    return exchange(
+    return ask(
       operation,
       HttpClientRequest.get(path, { urlParams: { tailLines, previous } }),
       (response) => response.text
@@ -400,7 +424,7 @@ const make = Effect.gen(function* () {
       acceptJson: true,
       urlParams: { fieldSelector, limit: settings.listPageSize }
     })
-    return exchange(operation, request, (response) =>
+    return ask(operation, request, (response) =>
       response.json.pipe(Effect.flatMap(decodeEvents), Effect.mapError(malformed(operation)))
     ).pipe(
       Effect.map(({ items }) =>
@@ -422,7 +446,7 @@ const make = Effect.gen(function* () {
       headers: { accept: metadataOnly("PartialObjectMetadataList") },
       urlParams: { limit, ...(next === null ? {} : { continue: next }) }
     })
-    return exchange(operation, request, (response) =>
+    return ask(operation, request, (response) =>
       response.json.pipe(Effect.flatMap(decodeCount), Effect.mapError(malformed(operation)))
     ).pipe(
       Effect.catchTags({
@@ -458,5 +482,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection> =
+export const layer: Layer.Layer<KubernetesClient, never, ShuttleConfig | KubernetesConnection | Tenure> =
   Layer.effect(KubernetesClient)(make)

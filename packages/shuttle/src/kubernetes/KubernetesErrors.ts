@@ -101,6 +101,18 @@ export class VersionExpired extends Schema.TaggedError<VersionExpired>()("Versio
   }
 }
 
+/** This agent does not lead, or no longer: the write was not sent. Whoever leads makes its own. */
+export class NotLeading extends Schema.TaggedError<NotLeading>()("NotLeading", {
+  operation: Schema.String
+}) {
+  get class(): ErrorClass {
+    return "transient"
+  }
+  override get message() {
+    return `${this.operation}: not sent, because this agent does not lead`
+  }
+}
+
 /** The kubeconfig, the service account's files, or a credential plugin cannot be used. Needs a human. */
 export class KubernetesConnectionUnusable extends Schema.TaggedError<KubernetesConnectionUnusable>()(
   "KubernetesConnectionUnusable",

@@ -25,6 +25,7 @@ const Metadata = Schema.Struct({
   labels: Schema.optionalKey(text),
   annotations: Schema.optionalKey(text),
   deletionTimestamp: Schema.optionalKey(Schema.String),
+  finalizers: Schema.optionalKey(Schema.Array(Schema.String)),
   ownerReferences: Schema.optionalKey(
     Schema.Array(Schema.Struct({ uid: Schema.String, controller: Schema.optionalKey(Schema.Boolean) }))
   ),
@@ -57,6 +58,8 @@ export interface ObservedObject extends ObjectReference {
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly deleting: boolean
+  /** What keeps an object that is being deleted from going; absent from all others. */
+  readonly finalizers?: ReadonlyArray<string>
   /** The controller that made it, by uid. */
   readonly controllerUid: string | null
   /**
@@ -105,6 +108,9 @@ export const fromWire = (kind: ResourceKind, wire: WireObject): ObservedObject =
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     deleting: metadata.deletionTimestamp !== undefined,
+    ...(metadata.deletionTimestamp === undefined || metadata.finalizers === undefined
+      ? {}
+      : { finalizers: metadata.finalizers }),
     controllerUid: metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? null,
     ownedFields: ours === undefined ? null : sha256Hex(canonicalJson(ours.fieldsV1)),
     ownsReplicas: kind === "Deployment" && hasReplicas(ours?.fieldsV1),

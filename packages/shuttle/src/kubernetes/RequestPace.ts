@@ -48,6 +48,10 @@ const endingOf = (error: unknown): Ending => {
   return error.status === 429 || error.status === 503 || error.status === 504 ? "pushedBack" : "answered"
 }
 
+/** Says nothing of the server: it never left this process. */
+const isUnsent = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "NotLeading"
+
 /** @param max requests at once, whatever the server takes */
 export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<RequestPace> {
   const clock = yield* Clock.Clock
@@ -84,6 +88,7 @@ export const make = Effect.fnUntraced(function* (max: number): Effect.fn.Return<
         if (Exit.hasInterrupts(exit)) return Effect.void
         const endedAtMs = clock.currentTimeMillisUnsafe()
         const failure = Option.getOrUndefined(Exit.findErrorOption(exit))
+        if (isUnsent(failure)) return Effect.void
         limit.note({ kind, ending: endingOf(failure), startedAtMs, endedAtMs, inFlight: underWay })
         return isPushedBack(failure)
           ? Effect.andThen(pause(failure.retryAfterSeconds, endedAtMs), adjust)

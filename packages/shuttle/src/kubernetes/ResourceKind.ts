@@ -100,6 +100,9 @@ const groupPath = (apiVersion: string): string =>
   apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`
 
 /** Path of all objects of a kind, in every namespace. */
+/** As the API spells it in paths: `pods`. */
+export const pluralOf = (kind: ResourceKind): string => facts[kind].plural
+
 export const collectionPath = (kind: ResourceKind): string =>
   `${groupPath(facts[kind].apiVersion)}/${facts[kind].plural}`
 

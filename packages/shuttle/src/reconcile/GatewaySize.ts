@@ -15,6 +15,7 @@ import { fieldManager } from "../kubernetes/ObservedObject.ts"
 import type { ObjectReference } from "../kubernetes/ResourceKind.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { DesiredStateHolder } from "../starbase/DesiredStateHolder.ts"
 
@@ -36,6 +37,7 @@ const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const client = yield* KubernetesClient
   const holder = yield* DesiredStateHolder
+  const tenure = yield* Tenure
   const gateway: ObjectReference = {
     kind: "Gateway",
     namespace: settings.gatewayNamespace,
@@ -86,9 +88,13 @@ const make = Effect.gen(function* () {
     Stream.changesWith((a, b) => a.lbSizeUnits === b.lbSizeUnits),
     Stream.switchMap((config) => Stream.fromEffect(keep(config))),
     Stream.runDrain,
+    tenure.whileLeading,
     Effect.forkScoped
   )
 })
 
-export const layer: Layer.Layer<never, never, ShuttleConfig | KubernetesClient | DesiredStateHolder> =
-  Layer.effectDiscard(make)
+export const layer: Layer.Layer<
+  never,
+  never,
+  ShuttleConfig | KubernetesClient | DesiredStateHolder | Tenure
+> = Layer.effectDiscard(make)

@@ -8,7 +8,17 @@ import type { Requests } from "../kubernetes/KubernetesClient.ts"
 import type { RequestError } from "../kubernetes/KubernetesErrors.ts"
 import type { ObservedObject } from "../kubernetes/ObservedObject.ts"
 import { keyOf, type ObjectReference } from "../kubernetes/ResourceKind.ts"
-import { type AppOutcome, ofConflict, ofError, ofRendering, ofStranger, ofWaiting } from "./AppOutcome.ts"
+import {
+  type AppOutcome,
+  describeEnding,
+  ofConflict,
+  ofError,
+  ofHeldRemoval,
+  ofRefusedRemoval,
+  ofRendering,
+  ofStranger,
+  ofWaiting
+} from "./AppOutcome.ts"
 import { type DesiredProject, ownerOf } from "./DesiredProject.ts"
 import {
   type AppliedRecord,
@@ -136,14 +146,29 @@ const runApp = (
   )
 }
 
-const runPrune = (runner: StepRunner.StepRunner, prune: PrunePlan) =>
-  Effect.match(runWaves(runner, prune.waves), {
-    onFailure: (error): string | null => error.message,
-    onSuccess: () => null
-  })
+interface PruneEnd {
+  readonly problem: string | null
+  /** Of a tombstoned app that is not gone yet, what keeps it. */
+  readonly removing: AppOutcome | null
+}
 
-const absences = (made: ReconcilePlan): ReadonlyArray<AppOutcome> =>
-  made.prunes.flatMap(({ appId, isAbsent, ordinal }) =>
+const runPrune = (runner: StepRunner.StepRunner, { appId, ending, ordinal, waves }: PrunePlan) => {
+  const removed = appId === null || ordinal === null ? null : { appId, ordinal }
+  return Effect.match(runWaves(runner, waves), {
+    onFailure: (error): PruneEnd => ({
+      problem: error.message,
+      removing: removed === null ? null : ofRefusedRemoval(removed, error)
+    }),
+    onSuccess: (): PruneEnd => ({
+      problem: ending.length === 0 ? null : describeEnding(ending),
+      removing: removed === null || ending.length === 0 ? null : ofHeldRemoval(removed, ending)
+    })
+  })
+}
+
+/** Told only after the inventory forgot them: whoever hears it may forget the tombstone (INV-REC-6). */
+const absences = (made: ReconcilePlan, closed: string | null): ReadonlyArray<AppOutcome> =>
+  (closed === null ? made.prunes : []).flatMap(({ appId, isAbsent, ordinal }) =>
     isAbsent && appId !== null && ordinal !== null ? [{ _tag: "Absent" as const, appId, ordinal }] : []
   )
 
@@ -187,10 +212,11 @@ export const run = Effect.fn("ProjectPass.run")(function* (
     onFailure: (error): string | null => error.message,
     onSuccess: () => null
   })
-  const outcomes = [...apps, ...strangers, ...absences(made)]
+  const removing = pruned.flatMap((prune) => (prune.removing === null ? [] : [prune.removing]))
+  const outcomes = [...apps, ...strangers, ...removing, ...absences(made, closed)]
   return {
     apps: outcomes,
-    problem: problemOf(outcomes, [...pruned, closed]),
+    problem: problemOf(outcomes, [...pruned.map((prune) => prune.problem), closed]),
     driftSteps,
     steps: steps.length
   }

@@ -7,7 +7,7 @@ import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import type * as Semaphore from "effect/Semaphore"
 import type { RequestError } from "../kubernetes/KubernetesErrors.ts"
-import { reconcileErrors } from "../health/ShuttleMetrics.ts"
+import { reconcileErrors, reconcileSeconds } from "../health/ShuttleMetrics.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
 import type { Settings } from "../ShuttleConfig.ts"
@@ -100,6 +100,7 @@ export class ProjectTask {
       )
       if (ended === "preempted") return { pause: Duration.zero, isHeld: false }
       const endedAtMs = yield* Clock.currentTimeMillis
+      yield* Metric.update(reconcileSeconds, (endedAtMs - startedAtMs) / 1000)
       const { apps, driftSteps, problem } = Result.isSuccess(ended)
         ? ended.success
         : unobserved(desired, ended.failure)

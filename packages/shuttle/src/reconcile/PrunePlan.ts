@@ -5,6 +5,7 @@
  */
 import type { AppId } from "@starform/domain/ids/AppId"
 import { type InventoryEntry, owns, referenceOfEntry } from "../inventory/Inventory.ts"
+import type { ObservedObject } from "../kubernetes/ObservedObject.ts"
 import { type ObjectReference, waveOf } from "../kubernetes/ResourceKind.ts"
 import { secretName } from "../manifests/ObjectNames.ts"
 import { appIdAnnotation, varGroupsAnnotation } from "../manifests/ShuttleAnnotations.ts"
@@ -19,6 +20,8 @@ export interface PrunePlan {
   readonly ordinal: number | null
   /** Routes first, variables last. */
   readonly waves: ReadonlyArray<Wave>
+  /** Deleted already, and still there: a finalizer holds them. */
+  readonly ending: ReadonlyArray<ObservedObject>
   /** Everything of a tombstoned app was found absent. */
   readonly isAbsent: boolean
 }
@@ -36,6 +39,7 @@ interface Candidate {
 
 interface Outcome {
   readonly waves: ReadonlyArray<Wave>
+  readonly ending: ReadonlyArray<ObservedObject>
   readonly gone: ReadonlyArray<string>
   readonly isAllGone: boolean
 }
@@ -53,6 +57,7 @@ const descending = (
 
 const examine = (namespace: string, candidates: ReadonlyArray<Candidate>, seen: Observation): Outcome => {
   const deletes: Array<{ readonly reference: ObjectReference; readonly uid: string }> = []
+  const ending: Array<ObservedObject> = []
   const gone: Array<string> = []
   for (const { entry, key } of candidates) {
     const object = seen.objects.get(key)
@@ -61,10 +66,10 @@ const examine = (namespace: string, candidates: ReadonlyArray<Candidate>, seen: 
       continue
     }
     if (!owns(seen.inventory, object)) gone.push(key)
-    else if (!object.deleting)
-      deletes.push({ reference: referenceOfEntry(namespace, entry), uid: object.uid })
+    else if (object.deleting) ending.push(object)
+    else deletes.push({ reference: referenceOfEntry(namespace, entry), uid: object.uid })
   }
-  return { waves: descending(deletes), gone, isAllGone: gone.length === candidates.length }
+  return { waves: descending(deletes), ending, gone, isAllGone: gone.length === candidates.length }
 }
 
 const candidatesOf = (seen: Observation, appId: AppId): ReadonlyArray<Candidate> =>
@@ -105,20 +110,20 @@ export const retire = (
     const outcome = examine(desired.namespace, candidatesOf(seen, appId), seen)
     for (const key of outcome.gone) gone.add(key)
     const isAbsent = outcome.isAllGone && !isObserved(seen, appId)
-    prunes.push({ appId, ordinal, waves: outcome.waves, isAbsent })
+    prunes.push({ appId, ordinal, waves: outcome.waves, ending: outcome.ending, isAbsent })
   }
   for (const { appId } of desired.isPruneHeld ? [] : desired.apps) {
     const leftovers = candidatesOf(seen, appId).filter(({ key }) => !wanted.has(key))
     if (leftovers.length === 0) continue
     const outcome = examine(desired.namespace, leftovers, seen)
     for (const key of outcome.gone) gone.add(key)
-    prunes.push({ appId, ordinal: null, waves: outcome.waves, isAbsent: false })
+    prunes.push({ appId, ordinal: null, waves: outcome.waves, ending: outcome.ending, isAbsent: false })
   }
   const unused = desired.isPruneHeld ? [] : unusedGroups(seen, wanted)
   if (unused.length > 0) {
     const outcome = examine(desired.namespace, unused, seen)
     for (const key of outcome.gone) gone.add(key)
-    prunes.push({ appId: null, ordinal: null, waves: outcome.waves, isAbsent: false })
+    prunes.push({ appId: null, ordinal: null, waves: outcome.waves, ending: outcome.ending, isAbsent: false })
   }
   return { prunes, gone }
 }

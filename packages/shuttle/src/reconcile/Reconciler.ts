@@ -1,4 +1,7 @@
-/** Gives every project of the held document a fiber of its own, and passes on what happened. */
+/**
+ * Gives every project of the held document a fiber of its own, and passes on what happened. Each term of this agent begins as a
+ * process does, with nothing known to be applied: another agent may have written meanwhile.
+ */
 import type { AppId } from "@starform/domain/ids/AppId"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { ClusterCache } from "../kubernetes/ClusterCache.ts"
 import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
 import { derivedKinds, type ResourceKind } from "../kubernetes/ResourceKind.ts"
+import { Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import type { HeldDocument } from "../starbase/DesiredDocument.ts"
 import { DesiredStateHolder } from "../starbase/DesiredStateHolder.ts"
@@ -33,13 +37,16 @@ const make = Effect.gen(function* () {
   const cache = yield* ClusterCache
   const holder = yield* DesiredStateHolder
   const outcomes = yield* ReconcileOutcomes
+  const tenure = yield* Tenure
   const slots = yield* Semaphore.make(settings.projectsAtOnce)
-  const fibers = yield* FiberMap.make<string>()
   const tasks = new Map<string, ProjectTask>()
   const renderer = new AppRenderer(settings)
   const options = { services: { client, cache }, settings, slots, onOutcome: outcomes.put }
 
-  const take = Effect.fnUntraced(function* (document: HeldDocument) {
+  const take = Effect.fnUntraced(function* (
+    fibers: FiberMap.FiberMap<string, unknown, unknown>,
+    document: HeldDocument
+  ) {
     const projects = desiredProjects(document, renderer)
     const named = new Set<AppId>([
       ...document.apps.keys(),
@@ -63,15 +70,23 @@ const make = Effect.gen(function* () {
     }
   })
 
-  yield* cache.changes.pipe(
-    Stream.runForEach(({ kind, namespace }) =>
-      Effect.sync(() => {
-        if (!isDerived.has(kind)) tasks.get(namespace)?.wake()
-      })
-    ),
-    Effect.forkScoped
-  )
-  yield* cache.synced.pipe(Effect.andThen(Stream.runForEach(holder.changes, take)), Effect.forkScoped)
+  const term = Effect.gen(function* () {
+    tasks.clear()
+    yield* outcomes.keep(new Set())
+    const fibers = yield* FiberMap.make<string>()
+    yield* cache.changes.pipe(
+      Stream.runForEach(({ kind, namespace }) =>
+        Effect.sync(() => {
+          if (!isDerived.has(kind)) tasks.get(namespace)?.wake()
+        })
+      ),
+      Effect.forkScoped
+    )
+    yield* cache.synced
+    yield* Stream.runForEach(holder.changes, (document) => take(fibers, document))
+  })
+
+  yield* Effect.forkScoped(tenure.whileLeading(Effect.scoped(term)))
 
   return Reconciler.of({
     tasks: Effect.sync(() => new Map(Array.from(tasks, ([namespace, task]) => [namespace, task.state])))
@@ -81,5 +96,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   Reconciler,
   never,
-  ShuttleConfig | KubernetesClient | ClusterCache | DesiredStateHolder | ReconcileOutcomes
+  ShuttleConfig | KubernetesClient | ClusterCache | DesiredStateHolder | ReconcileOutcomes | Tenure
 > = Layer.effect(Reconciler)(make)

@@ -6,6 +6,7 @@ import type { ClusterCache } from "../kubernetes/ClusterCache.ts"
 import type { Requests } from "../kubernetes/KubernetesClient.ts"
 import type {
   FieldConflict,
+  NotLeading,
   ObjectNotFound,
   ObjectReplaced,
   RequestError
@@ -18,7 +19,7 @@ import { ownerOfLabels } from "../manifests/ShuttleLabels.ts"
 import type { AppliedRecord } from "./Observation.ts"
 import type { HandOver, Step } from "./PlanStep.ts"
 
-export type StepError = RequestError | FieldConflict | ObjectReplaced | ObjectNotFound
+export type StepError = RequestError | FieldConflict | ObjectReplaced | ObjectNotFound | NotLeading
 
 export interface StepRunner {
   readonly client: Pick<Requests, "apply" | "applyFields" | "remove">

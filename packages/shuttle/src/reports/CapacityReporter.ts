@@ -10,6 +10,7 @@ import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
 import { everyInterval } from "../pacing/EveryInterval.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { StarbaseClient } from "../starbase/StarbaseClient.ts"
 
@@ -25,6 +26,7 @@ const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const client = yield* KubernetesClient
   const starbase = yield* StarbaseClient
+  const tenure = yield* Tenure
   let acknowledgedAtMs: number | null = null
 
   const report = Effect.gen(function* () {
@@ -40,21 +42,36 @@ const make = Effect.gen(function* () {
     yield* Metric.update(capacityReportsSent, 1)
   })
 
-  /** Counted anew for each attempt. */
-  const insist = (failures: number): Effect.Effect<void> =>
-    Effect.catch(report, (error) =>
-      Effect.gen(function* () {
-        yield* logFailure(failures)("The cluster's capacity was not acknowledged", { problem: error.message })
-        yield* Effect.sleep(
-          yield* jitteredPause(settings.starbaseRetryFirst, settings.starbaseRetryMax, failures + 1)
-        )
-        yield* insist(failures + 1)
-      })
+  const attempt = (failuresBefore: number): Effect.Effect<boolean> =>
+    report.pipe(
+      Effect.as(true),
+      Effect.catch((error) =>
+        Effect.gen(function* () {
+          yield* logFailure(failuresBefore)("The cluster's capacity was not acknowledged", {
+            problem: error.message
+          })
+          const { starbaseRetryFirst, starbaseRetryMax } = settings
+          yield* Effect.sleep(yield* jitteredPause(starbaseRetryFirst, starbaseRetryMax, failuresBefore + 1))
+          return false
+        })
+      )
     )
 
-  yield* Effect.forkScoped(everyInterval(settings.capacityInterval, insist(0)))
+  /** Counted anew for each attempt. A loop: one that called itself would grow for as long as Starbase is away. */
+  const insist = Effect.fnUntraced(function* (failuresBefore: number) {
+    let failures = failuresBefore
+    while (!(yield* attempt(failures))) failures += 1
+  })
+
+  yield* everyInterval(settings.capacityInterval, ifLeading(tenure, insist(0))).pipe(
+    tenure.whileLeading,
+    Effect.forkScoped
+  )
   return CapacityReporter.of({ acknowledgedAtMs: Effect.sync(() => acknowledgedAtMs) })
 })
 
-export const layer: Layer.Layer<CapacityReporter, never, ShuttleConfig | KubernetesClient | StarbaseClient> =
-  Layer.effect(CapacityReporter)(make)
+export const layer: Layer.Layer<
+  CapacityReporter,
+  never,
+  ShuttleConfig | KubernetesClient | StarbaseClient | Tenure
+> = Layer.effect(CapacityReporter)(make)

@@ -70,11 +70,18 @@ export const ofAttempt = (outcome: Blocked): Seen => ({
   isTicking: false
 })
 
-export const absentStatus = (appId: AppId, ordinal: number): ObservedApp => ({
-  ...withoutObjects(appId, ordinal),
-  phase: "absent",
-  reason: null
-})
+/** Of a tombstoned app: gone, or what keeps it from going. Nothing while it is merely under way. */
+export const removalStatus = (
+  outcome: AppOutcome | undefined,
+  ordinal: number
+): ReadonlyArray<ObservedApp> => {
+  if (outcome?.ordinal !== ordinal) return []
+  const common = withoutObjects(outcome.appId, ordinal)
+  if (outcome._tag === "Absent") return [{ ...common, phase: "absent", reason: null }]
+  return outcome._tag === "Removing"
+    ? [{ ...common, phase: "progressing", reason: { code: outcome.code, message: outcome.message } }]
+    : []
+}
 
 /** Nothing for an entry whose app has no valid id: nobody could be told. */
 export const unreadableStatus = (entry: UnreadableEntry): ReadonlyArray<ObservedApp> =>

@@ -1,6 +1,7 @@
 /**
  * Says which pods exist: a sweep each `snapshotInterval` onto the disk, and from there to Starbase, oldest first, each
- * segment until it is acknowledged. The two are loops of their own: Starbase being away stops no sweep.
+ * segment until it is acknowledged. The two are loops of their own: Starbase being away stops no sweep. Only who leads sweeps;
+ * what an agent has swept it sends, whoever leads by then.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -20,6 +21,7 @@ import { ClusterCache } from "../kubernetes/ClusterCache.ts"
 import { everyInterval } from "../pacing/EveryInterval.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { StarbaseClient } from "../starbase/StarbaseClient.ts"
 import { type Segment, SnapshotBuffer } from "../storage/SnapshotBuffer.ts"
@@ -41,6 +43,7 @@ const make = Effect.gen(function* () {
   const cache = yield* ClusterCache
   const starbase = yield* StarbaseClient
   const buffer = yield* SnapshotBuffer
+  const tenure = yield* Tenure
   const filled = yield* Latch.make(true)
   let acknowledgedAtMs: number | null = null
   let failures = 0
@@ -107,7 +110,11 @@ const make = Effect.gen(function* () {
     )
   })
 
-  yield* cache.synced.pipe(Effect.andThen(everyInterval(settings.snapshotInterval, sweep)), Effect.forkScoped)
+  yield* cache.synced.pipe(
+    Effect.andThen(everyInterval(settings.snapshotInterval, ifLeading(tenure, sweep))),
+    tenure.whileLeading,
+    Effect.forkScoped
+  )
   yield* Effect.forkScoped(Effect.forever(drain))
   return SnapshotReporter.of({ acknowledgedAtMs: Effect.sync(() => acknowledgedAtMs) })
 })
@@ -115,5 +122,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   SnapshotReporter,
   never,
-  ShuttleConfig | ClusterCache | StarbaseClient | SnapshotBuffer
+  ShuttleConfig | ClusterCache | StarbaseClient | SnapshotBuffer | Tenure
 > = Layer.effect(SnapshotReporter)(make)

@@ -1,4 +1,7 @@
-/** Tells Starbase what is seen: each change soon, everything every `reconcileInterval`. */
+/**
+ * Tells Starbase what is seen: each change soon, everything every `reconcileInterval`. Each term of this agent begins with
+ * everything: another one may have reported meanwhile.
+ */
 import type { AppId } from "@starform/domain/ids/AppId"
 import type { ObservedApp } from "@starform/domain/observed/ObservedApp"
 import * as Clock from "effect/Clock"
@@ -17,6 +20,7 @@ import type { ResourceKind } from "../kubernetes/ResourceKind.ts"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
 import { ReconcileOutcomes } from "../reconcile/ReconcileOutcomes.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import type { HeldDocument } from "../starbase/DesiredDocument.ts"
 import { DesiredStateHolder } from "../starbase/DesiredStateHolder.ts"
@@ -25,7 +29,7 @@ import { reported } from "../tracing/AgentHops.ts"
 import { agentVersion } from "./AgentVersion.ts"
 import { FailureOutput } from "./FailureOutput.ts"
 import { observedStatus } from "./ObservedStatus.ts"
-import { absentStatus, type Seen, unreadableStatus } from "./Seen.ts"
+import { removalStatus, type Seen, unreadableStatus } from "./Seen.ts"
 import { withRoom } from "./ReportRoom.ts"
 
 export class StatusReporter extends Context.Service<
@@ -38,13 +42,15 @@ export class StatusReporter extends Context.Service<
 
 const telling = new Set<ResourceKind>(["Deployment", "CronJob", "ReplicaSet", "Job", "Pod"])
 
-const make = Effect.gen(function* () {
+/** @param onAcknowledged with the time of what was reported */
+const term = Effect.fnUntraced(function* (onAcknowledged: (atMs: number) => void) {
   const settings = yield* ShuttleConfig
   const client = yield* KubernetesClient
   const cache = yield* ClusterCache
   const holder = yield* DesiredStateHolder
   const outcomes = yield* ReconcileOutcomes
   const starbase = yield* StarbaseClient
+  const tenure = yield* Tenure
   const output = new FailureOutput(client, settings)
   const wake = yield* Latch.make()
   /** As Starbase acknowledged it. */
@@ -72,11 +78,8 @@ const make = Effect.gen(function* () {
     return isTold ? { ...seen.status, output: yield* output.of(seen.failing) } : seen.status
   })
 
-  const absent = (document: HeldDocument): ReadonlyArray<ObservedApp> =>
-    document.tombstones.flatMap(({ appId, ordinal }) => {
-      const outcome = outcomes.get(appId)
-      return outcome?._tag === "Absent" && outcome.ordinal === ordinal ? [absentStatus(appId, ordinal)] : []
-    })
+  const removals = (document: HeldDocument): ReadonlyArray<ObservedApp> =>
+    document.tombstones.flatMap(({ appId, ordinal }) => removalStatus(outcomes.get(appId), ordinal))
 
   const duePart = (document: HeldDocument, isComplete: boolean): ReadonlyArray<AppId> => {
     const all = isComplete || isAllDirty
@@ -95,7 +98,7 @@ const make = Effect.gen(function* () {
     dirtyApps.clear()
     const seen = yield* Effect.forEach(due, (appId) => look(document, appId, nowMs), { concurrency: 8 })
     const unreadable = [...document.unreadable.values()].flatMap(unreadableStatus)
-    const statuses = [...seen.filter((status) => status !== null), ...unreadable, ...absent(document)]
+    const statuses = [...seen.filter((status) => status !== null), ...unreadable, ...removals(document)]
     return isComplete
       ? statuses
       : statuses.filter((status) => !Equal.equals(acknowledged.get(status.appId), status))
@@ -127,6 +130,7 @@ const make = Effect.gen(function* () {
     }
     acknowledgedRevision = revision
     acknowledgedAtMs = nowMs
+    onAcknowledged(nowMs)
     for (const status of apps) acknowledged.set(status.appId, status)
     if (document !== null) forget(document)
     if (isComplete) completeDueAtMs = nowMs + Duration.toMillis(settings.reconcileInterval)
@@ -178,12 +182,26 @@ const make = Effect.gen(function* () {
     isAllDirty = true
     return true
   })
-  yield* cache.synced.pipe(Effect.andThen(Effect.forever(Effect.andThen(turn, rest))), Effect.forkScoped)
+  yield* cache.synced
+  return yield* Effect.forever(Effect.andThen(ifLeading(tenure, turn), rest))
+})
+
+const make = Effect.gen(function* () {
+  const tenure = yield* Tenure
+  let acknowledgedAtMs: number | null = null
+  const report = term((atMs) => (acknowledgedAtMs = atMs))
+  yield* Effect.forkScoped(tenure.whileLeading(Effect.scoped(report)))
   return StatusReporter.of({ acknowledgedAtMs: Effect.sync(() => acknowledgedAtMs) })
 })
 
 export const layer: Layer.Layer<
   StatusReporter,
   never,
-  ShuttleConfig | KubernetesClient | ClusterCache | DesiredStateHolder | ReconcileOutcomes | StarbaseClient
+  | ShuttleConfig
+  | KubernetesClient
+  | ClusterCache
+  | DesiredStateHolder
+  | ReconcileOutcomes
+  | StarbaseClient
+  | Tenure
 > = Layer.effect(StatusReporter)(make)

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { AgentToken } from "./AgentToken.ts"
 import { StarbaseClient } from "./StarbaseClient.ts"
@@ -30,6 +31,7 @@ const make = Effect.gen(function* () {
   const { credentialRotation, starbaseRetryFirst, starbaseRetryMax } = yield* ShuttleConfig
   const token = yield* AgentToken
   const client = yield* StarbaseClient
+  const tenure = yield* Tenure
   const fraction = yield* Random.next
   const intervalMs = Duration.toMillis(credentialRotation) * (1 - spread * fraction)
   let rotated = 0
@@ -58,7 +60,7 @@ const make = Effect.gen(function* () {
     const pause = Math.min(Math.max(leftMs, 0), Duration.toMillis(lookAgain))
     const asked = yield* Effect.timeoutOption(client.rotationAsked.await, Duration.millis(pause))
     if (asked._tag === "Some" || leftMs <= 0) {
-      yield* rotate
+      yield* ifLeading(tenure, rotate)
       yield* Latch.close(client.rotationAsked)
     }
     failures = 0
@@ -72,9 +74,14 @@ const make = Effect.gen(function* () {
     )
   )
 
-  yield* Effect.forkScoped(Effect.forever(turn))
+  /** What was asked while another agent led, that one has done; what it has not, Starbase asks again with its next answer. */
+  const forget = tenure.isElected ? Latch.close(client.rotationAsked) : Effect.void
+  yield* Effect.forkScoped(tenure.whileLeading(Effect.andThen(forget, Effect.forever(turn))))
   return CredentialRotation.of({ rotated: Effect.sync(() => rotated) })
 })
 
-export const layer: Layer.Layer<CredentialRotation, never, ShuttleConfig | AgentToken | StarbaseClient> =
-  Layer.effect(CredentialRotation)(make)
+export const layer: Layer.Layer<
+  CredentialRotation,
+  never,
+  ShuttleConfig | AgentToken | StarbaseClient | Tenure
+> = Layer.effect(CredentialRotation)(make)

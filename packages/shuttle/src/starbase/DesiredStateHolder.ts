@@ -48,7 +48,7 @@ const make = Effect.gen(function* () {
       yield* Effect.logError("An app's entry cannot be made so; the others are", { appId, code, problem })
     }
     if (next.pruneHold !== null) {
-      yield* Effect.logWarning("Tombstones are held back", {
+      yield* Effect.logWarning("Pruning is held back", {
         reason: next.pruneHold,
         revision: next.revision
       })

@@ -1,4 +1,4 @@
-/** The loop that asks Starbase what must be, for as long as the agent lives. */
+/** The loop that asks Starbase what must be, for as long as the agent lives, whether it leads or not. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { jitteredPause } from "../pacing/JitteredPause.ts"
 import { logFailure } from "../pacing/LogFailure.ts"
+import { ifLeading, Tenure } from "../leadership/Tenure.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { pulled } from "../tracing/AgentHops.ts"
 import { DesiredStateHolder } from "./DesiredStateHolder.ts"
@@ -28,6 +29,7 @@ const make = Effect.gen(function* () {
   const settings = yield* ShuttleConfig
   const client = yield* StarbaseClient
   const holder = yield* DesiredStateHolder
+  const tenure = yield* Tenure
   const contacted = yield* Latch.make()
   let failures = 0
   let earlyAnswers = 0
@@ -46,7 +48,7 @@ const make = Effect.gen(function* () {
       earlyAnswers = 0
       acceptDelta = true
       const next = yield* holder.offer(answer.value)
-      yield* pulled(held, next, started, yield* Clock.currentTimeMillis)
+      yield* ifLeading(tenure, pulled(held, next, started, yield* Clock.currentTimeMillis))
       yield* Effect.logDebug("Holding a new document", { revision: next.revision })
       return
     }
@@ -85,5 +87,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   DesiredStatePull,
   never,
-  ShuttleConfig | StarbaseClient | DesiredStateHolder
+  ShuttleConfig | StarbaseClient | DesiredStateHolder | Tenure
 > = Layer.effect(DesiredStatePull)(make)

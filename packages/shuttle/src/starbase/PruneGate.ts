@@ -11,7 +11,7 @@ export type PruneHold = "EpochUnconfirmed" | "TooManyTombstones"
 export interface Admission {
   /** `tombstoneKey` of those that may be acted on. */
   readonly admitted: ReadonlySet<string>
-  /** Why the others wait; `null` when none does. */
+  /** Why nothing else is pruned, leftovers of living apps included; `null` when everything may be. */
   readonly hold: PruneHold | null
 }
 
@@ -37,8 +37,7 @@ export const admit = (
 ): Admission => {
   const keys = document.tombstones.map(tombstoneKey)
   const standing = new Set(keys.filter((key) => before.has(key)))
-  if (!document.epochConfirmed)
-    return { admitted: new Set(), hold: keys.length === 0 ? null : "EpochUnconfirmed" }
+  if (!document.epochConfirmed) return { admitted: new Set(), hold: "EpochUnconfirmed" }
   const isFew = keys.length - standing.size <= pruneLimit(document.apps + keys.length, limits)
   return isFew || document.massPruneConfirmed
     ? { admitted: new Set(keys), hold: null }

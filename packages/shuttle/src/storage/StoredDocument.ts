@@ -54,10 +54,11 @@ export const fromStored = (
       ...held,
       trustedEpoch: stored.trustedEpoch,
       admitted,
-      pruneHold: isWhole
-        ? null
-        : Revision.parse(held.revision).epoch === stored.trustedEpoch
-          ? "TooManyTombstones"
-          : "EpochUnconfirmed"
+      pruneHold:
+        Revision.parse(held.revision).epoch !== stored.trustedEpoch
+          ? "EpochUnconfirmed"
+          : isWhole
+            ? null
+            : "TooManyTombstones"
     }
   })

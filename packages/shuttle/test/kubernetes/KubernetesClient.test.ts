@@ -3,13 +3,18 @@ import * as KubernetesClient from "@starform/shuttle/kubernetes/KubernetesClient
 import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesConnection"
 import { apiVersionOf, type ResourceKind, watchedKinds } from "@starform/shuttle/kubernetes/ResourceKind"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
-import { Context, Effect, Layer, Redacted, Stream } from "effect"
-import { type Answer, json, scriptedServer } from "../fixtures/ScriptedServer.ts"
+import * as Tenure from "@starform/shuttle/leadership/Tenure"
+import { Context, Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { type Answer, json, scriptedServer, silence } from "../fixtures/ScriptedServer.ts"
 
-const requesting = Effect.fnUntraced(function* (answers: ReadonlyArray<Answer>) {
+const requesting = Effect.fnUntraced(function* (
+  answers: ReadonlyArray<Answer>,
+  tenure: Layer.Layer<Tenure.Tenure> = Tenure.layerAlone
+) {
   const server = yield* scriptedServer(answers)
   const context = yield* Layer.build(
     KubernetesClient.layer.pipe(
+      Layer.provide(tenure),
       Layer.provide([
         ShuttleConfig.layerTest({}),
         KubernetesConnection.layerToken(server.url, Redacted.make("secret"))
@@ -73,6 +78,72 @@ describe("KubernetesClient", () => {
       assert.strictEqual(object.uid, "uid-a")
       assert.strictEqual(server.received.length, 2)
       assert.isAtLeast(performance.now() - from, 990)
+    }).pipe(Effect.scoped)
+  )
+
+  const manifest = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "a", namespace: "ns", labels: {}, annotations: {} }
+  } as const
+  const reference = { kind: "ConfigMap", namespace: "ns", name: "a" } as const
+
+  /** Leads for so many looks; each write looks when its turn comes, and when it is about to be put on its connection. */
+  const leading = (looks: number, left = Duration.seconds(5)) => {
+    let looked = 0
+    return Layer.succeed(Tenure.Tenure)({
+      isElected: true,
+      mayWrite: () => ++looked <= looks,
+      left: () => left,
+      whileLeading: () => Effect.never,
+      isAble: Effect.succeed(true)
+    })
+  }
+
+  it.live("INV-LEA-2 sends no write of one that does not lead, and its reads", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* requesting([json(200, { metadata })], leading(0))
+      const writes = [
+        client.apply(manifest, true),
+        client.applyFields({ ...reference, uid: "uid-a" }, {}, "m"),
+        client.remove(reference, "uid-a")
+      ]
+      for (const write of writes) {
+        const error = yield* Effect.flip(write as Effect.Effect<unknown, { readonly _tag: string }>)
+        assert.strictEqual(error._tag, "NotLeading")
+      }
+      yield* client.get(reference)
+      assert.deepStrictEqual(
+        server.received.map(({ method }) => method),
+        ["GET"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("INV-LEA-2 looks once more when the write is about to be put on its connection", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* requesting([json(200, { metadata })], leading(1))
+      assert.strictEqual((yield* Effect.flip(client.apply(manifest, false)))._tag, "NotLeading")
+      assert.isEmpty(server.received)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("INV-LEA-2 looks again before a write that the server's load postponed", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* requesting(
+        [json(429, { kind: "Status" }, { "retry-after": "0" }), json(200, { metadata })],
+        leading(2)
+      )
+      assert.strictEqual((yield* Effect.flip(client.apply(manifest, false)))._tag, "NotLeading")
+      assert.strictEqual(server.received.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("INV-LEA-2 gives a write up when another agent may lead", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* requesting([silence], leading(2, Duration.millis(50)))
+      assert.strictEqual((yield* Effect.flip(client.apply(manifest, false)))._tag, "KubernetesUnreachable")
+      assert.strictEqual(server.received.length, 1)
     }).pipe(Effect.scoped)
   )
 })

@@ -4,6 +4,7 @@ import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesCo
 import { ObjectIndex } from "@starform/shuttle/kubernetes/ObjectIndex"
 import * as WatchedResource from "@starform/shuttle/kubernetes/WatchedResource"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
+import * as Tenure from "@starform/shuttle/leadership/Tenure"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { eventually } from "../fixtures/eventually.ts"
 import { type Answer, json, scriptedServer, silence, status } from "../fixtures/ScriptedServer.ts"
@@ -50,6 +51,7 @@ const running = (answers: ReadonlyArray<Answer>, overrides: Partial<ShuttleConfi
     }
     const client = yield* Layer.build(
       KubernetesClient.layer.pipe(
+        Layer.provide(Tenure.layerAlone),
         Layer.provide([
           ShuttleConfig.layerTest(settings),
           KubernetesConnection.layerToken(server.url, Redacted.make("secret"))

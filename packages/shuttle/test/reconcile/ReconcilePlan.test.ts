@@ -201,7 +201,7 @@ describe("plan", () => {
     assert.isNotEmpty(cluster.plan(project).apps[0]!.conflicts)
   })
 
-  it("never deletes what has the label but was made by somebody else, nor what replaced an object of ours", () => {
+  it("never deletes what has the label but was made by somebody else, nor what replaced an object of ours, nor what was taken over", () => {
     const cluster = new SimulatedCluster()
     const app = desiredApp()
     cluster.converge(projectOf({ apps: [app] }))
@@ -211,11 +211,14 @@ describe("plan", () => {
       { labels, annotations: { "starform.io/app-id": app.appId } }
     )
     const service = [...cluster.objects.values()].find((object) => object.kind === "Service")!
+    const [config] = [...cluster.objects.values()].filter((object) => object.kind === "Deployment")
+    const taken = cluster.put(config!, { ...config!, labels: { "starform.io/managed-by": "somebody" } })
     cluster.objects.delete(keyOf(service))
     const replacement = cluster.put(service, { uid: "another", ownedFields: null, labels: {} })
     const steps = cluster.converge(projectOf({ n: 2, tombstones: [tombstoneOf(app)] }))
     assert.notInclude(deleted(steps), keyOf(foreign))
     assert.notInclude(deleted(steps), keyOf(replacement))
+    assert.notInclude(deleted(steps), keyOf(taken))
   })
 
   it("prunes nothing of a project while one of its apps cannot be rendered (INV-REC-2)", () => {
@@ -241,6 +244,31 @@ describe("plan", () => {
     assert.isEmpty(deleted(cluster.converge(projectsOf(restored).get(namespace)!)))
     assert.isEmpty(deleted(cluster.converge(projectOf({ n: 2, apps: [kept] }))))
     assert.strictEqual(projectsOf(heldDocument({ n: 3 })).size, 0)
+  })
+
+  it("says what a finalizer holds, and deletes it once only", () => {
+    const cluster = new SimulatedCluster()
+    const app = desiredApp()
+    cluster.converge(projectOf({ apps: [app] }))
+    const gone = projectOf({ n: 2, tombstones: [tombstoneOf(app)] })
+    const deployment = [...cluster.objects.values()].find((object) => object.kind === "Deployment")!
+    cluster.put(deployment, { ...deployment, deleting: true, finalizers: ["example.com/hold"] })
+    const [prune] = cluster.plan(gone).prunes
+    assert.deepStrictEqual(prune?.ending.map(keyOf), [keyOf(deployment)])
+    assert.notInclude(deleted(cluster.pass(gone)), keyOf(deployment))
+    assert.isFalse(cluster.plan(gone).prunes[0]?.isAbsent)
+  })
+
+  it("prunes no leftover of a living app under an unconfirmed epoch (INV-DOC-4)", () => {
+    const cluster = new SimulatedCluster()
+    const both = desiredApp({}, { processes: [process("web", 1, 8080), process("worker")] })
+    const before = heldDocument({ apps: [both] })
+    cluster.converge(projectsOf(before).get(namespace)!)
+    const restored = { epoch: "00000009", apps: [desiredApp({ deploy: 2 })], epochConfirmed: false }
+    const unconfirmed = heldDocument(restored, before)
+    assert.isEmpty(deleted(cluster.converge(projectsOf(unconfirmed).get(namespace)!)))
+    const confirmed = heldDocument({ ...restored, n: 2, epochConfirmed: true }, unconfirmed)
+    assert.lengthOf(deleted(cluster.converge(projectsOf(confirmed).get(namespace)!)), 1)
   })
 
   it("removes the Deployment of a process that its app no longer has", () => {

@@ -2,6 +2,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as CredentialFile from "@starform/shuttle/credential/CredentialFile"
+import * as Tenure from "@starform/shuttle/leadership/Tenure"
 import * as AgentToken from "@starform/shuttle/starbase/AgentToken"
 import * as CredentialRotation from "@starform/shuttle/starbase/CredentialRotation"
 import * as StarbaseClient from "@starform/shuttle/starbase/StarbaseClient"
@@ -68,6 +69,7 @@ const world = Effect.gen(function* () {
   const agent = (overrides: Partial<ShuttleConfig.Settings> = {}) =>
     Layer.build(
       CredentialRotation.layer.pipe(
+        Layer.provide(Tenure.layerAlone),
         Layer.provideMerge(StarbaseClient.layer),
         Layer.provideMerge(AgentToken.layer),
         Layer.provide([CredentialFile.layer, NodeHttpClient.layerUndici]),

@@ -3,6 +3,7 @@ import type { DesiredState } from "@starform/domain/desired/DesiredState"
 import { accept, type DocumentRejected, type HeldDocument } from "@starform/shuttle/starbase/DesiredDocument"
 import { pruneLimit } from "@starform/shuttle/starbase/PruneGate"
 import { defaults } from "@starform/shuttle/ShuttleConfig"
+import { fromStored, toStored } from "@starform/shuttle/storage/StoredDocument"
 import { Result, Schema } from "effect"
 import { ClusterId } from "@starform/domain/ids/Ids"
 import { clusterId, deltaBetween, desiredApp, fullState, tombstoneOf } from "../fixtures/DesiredApps.ts"
@@ -123,6 +124,25 @@ describe("accept", () => {
     assert.strictEqual(held.pruneHold, "EpochUnconfirmed")
     assert.strictEqual(held.admitted.size, 0)
     assert.strictEqual(taken(held, { ...unconfirmed, epochConfirmed: true }).admitted.size, 1)
+  })
+
+  it("holds pruning back under an unconfirmed epoch also while nothing is tombstoned (INV-DOC-4)", () => {
+    const held = taken(null, fullState({ n: 7, apps: [desiredApp()] }))
+    assert.strictEqual(held.pruneHold, null)
+    const restored = fullState({
+      epoch: "00000002",
+      n: 1,
+      apps: [desiredApp({ deploy: 2 })],
+      epochConfirmed: false
+    })
+    const unconfirmed = taken(held, restored)
+    assert.strictEqual(unconfirmed.pruneHold, "EpochUnconfirmed")
+    const stored = toStored(unconfirmed, clusterId)
+    assert.strictEqual(
+      Result.getOrThrow(fromStored(stored, clusterId, defaults)).pruneHold,
+      "EpochUnconfirmed"
+    )
+    assert.strictEqual(taken(unconfirmed, { ...restored, epochConfirmed: true }).pruneHold, null)
   })
 
   it("holds back more new tombstones than the limit, admits them once confirmed, and keeps them so (INV-DOC-5)", () => {

@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { DesiredState } from "@starform/domain/desired/DesiredState"
 import * as CredentialFile from "@starform/shuttle/credential/CredentialFile"
+import * as Tenure from "@starform/shuttle/leadership/Tenure"
 import * as AgentToken from "@starform/shuttle/starbase/AgentToken"
 import * as DesiredStateHolder from "@starform/shuttle/starbase/DesiredStateHolder"
 import * as DesiredStatePull from "@starform/shuttle/starbase/DesiredStatePull"
@@ -40,6 +41,7 @@ const running = (answers: ReadonlyArray<Answer>, directory?: string, pullMargin 
     )
     const context = yield* Layer.build(
       DesiredStatePull.layer.pipe(
+        Layer.provide(Tenure.layerAlone),
         Layer.provide(StarbaseClient.layer),
         Layer.provideMerge(holding),
         Layer.provide([

@@ -82,10 +82,18 @@ export const endpointSlice = define({
 export const lease = define({
   kind: "Lease",
   group: "coordination.k8s.io",
-  validate: (object) =>
-    at(object, "spec", "leaseDurationSeconds") === 0
-      ? [FieldRules.invalid("spec.leaseDurationSeconds", 0, "must be greater than 0")]
-      : [],
+  validate: (object) => {
+    const duration = at(object, "spec", "leaseDurationSeconds")
+    const transitions = at(object, "spec", "leaseTransitions")
+    return [
+      ...(typeof duration === "number" && duration <= 0
+        ? [FieldRules.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0")]
+        : []),
+      ...(typeof transitions === "number" && transitions < 0
+        ? [FieldRules.invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0")]
+        : [])
+    ]
+  },
   columns: [
     nameColumn,
     column("Holder", (object) => text(at(object, "spec", "holderIdentity"), "")),

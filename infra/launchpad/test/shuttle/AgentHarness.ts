@@ -32,7 +32,19 @@ import * as KubernetesConnection from "@starform/shuttle/kubernetes/KubernetesCo
 import * as Reconciler from "@starform/shuttle/reconcile/Reconciler"
 import * as Shuttle from "@starform/shuttle/Shuttle"
 import * as ShuttleConfig from "@starform/shuttle/ShuttleConfig"
-import { Clock, Duration, Effect, Exit, FileSystem, Layer, Redacted, References, Schema, Scope } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  FileSystem,
+  Layer,
+  Redacted,
+  References,
+  Schema,
+  Scope
+} from "effect"
 import { createHash, randomUUID } from "node:crypto"
 import {
   Agent,
@@ -371,6 +383,12 @@ export interface WireObject {
     readonly uid: string
     readonly resourceVersion: string
     readonly generation?: number
+    readonly managedFields?: ReadonlyArray<{
+      readonly manager: string
+      readonly operation: string
+      readonly subresource?: string
+      readonly fieldsV1: unknown
+    }>
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
@@ -430,9 +448,9 @@ export const contents = (person: ReturnType<typeof hands>, namespace: string) =>
   )
 
 export const cluster = Effect.gen(function* () {
-  const { startControllers, url } = yield* server
-  const proxy = yield* countingProxy(url, shuttleGrants)
-  return { startControllers, url, proxy, person: hands(url) }
+  const underTest = yield* server
+  const proxy = yield* countingProxy(underTest.url, shuttleGrants)
+  return { ...underTest, proxy, person: hands(underTest.url) }
 })
 
 /** A cluster that makes pods; where `lacksControllers`, none is to be had. */

@@ -2,14 +2,16 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect } from "effect"
+import { lacksControllers } from "../apiserver/RealServer.ts"
+import { isReal } from "./ClusterUnderTest.ts"
 import type { Moment } from "./FatalLine.ts"
 import type { Rows } from "./PruneRows.ts"
 import { type Lot, type PruneWorld, pruneWorld } from "./PruneWorld.ts"
 
 type Row = Rows[string]
 
-/** Worlds of one row at a time: an agent waits more than it works. */
-const lanes = 4
+/** Worlds of one row at a time: an agent waits more than it works. A real server is one cluster, which has one agent. */
+const lanes = isReal ? 1 : 4
 
 const nobodyDies: Lot = { life: "scope", death: null }
 
@@ -49,12 +51,18 @@ const enumerate = Effect.fnUntraced(function* (name: string, row: Row) {
 })
 
 /** Under load a row may take many times what it takes alone. */
-export const timeout = 240_000
+export const timeout = isReal ? 900_000 : 240_000
+
+/** The Secret of a shared group waits there for the last pod to end, and these rows do not. */
+const leftOutWithPods = new Set([
+  "a tombstone with objects of every wave",
+  "the Secret of a shared variable group"
+])
 
 /** One test for each row. */
 export const testRows = (rows: Rows): void => {
   for (const [name, row] of Object.entries(rows)) {
-    it.live(
+    it.live.skipIf(isReal && !lacksControllers && leftOutWithPods.has(name))(
       `holds at every write of: ${name} (INV-SHU-1, INV-SHU-2, INV-SHU-3)`,
       () =>
         Effect.gen(function* () {

@@ -6,12 +6,11 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import type { DesiredApp, Tombstone } from "@starform/domain/desired/DesiredState"
-import { ClusterObjects } from "@starform/launchpad/kubernetes/ClusterObjects"
 import * as KubernetesServer from "@starform/launchpad/KubernetesServer"
 import { inventoryReference } from "@starform/shuttle/inventory/Inventory"
 import { objectPath, type ResourceKind, waveOf } from "@starform/shuttle/kubernetes/ResourceKind"
 import { assert } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, FileSystem, Option, Redacted, type Scope } from "effect"
+import { Clock, Duration, Effect, FileSystem, Redacted, type Scope } from "effect"
 import {
   agent,
   cluster,
@@ -22,6 +21,7 @@ import {
   temporaryFolder,
   type WireObject
 } from "./AgentHarness.ts"
+import { isKubernetesOwn } from "./ClusterUnderTest.ts"
 import { type Answer, type Death, fatalLine, type Write } from "./FatalLine.ts"
 
 /** Whole passes follow each other quickly, so that what a pass does not do is known soon. */
@@ -50,13 +50,6 @@ const isOurs = (object: WireObject): boolean =>
   fieldsOf(object).managedFields?.some(
     ({ manager, operation }) => manager === "starform-shuttle" && operation === "Apply"
   ) === true
-
-/** Where the API server keeps what a path of one object in a namespace names. */
-const placeOf = (path: string): { readonly resource: string; readonly namespace: string } => {
-  const parts = path.split("/")
-  const [plural = "", namespace = ""] = [parts.at(-2), parts.at(-3)]
-  return { resource: parts[1] === "api" ? plural : `${parts[2]}/${plural}`, namespace }
-}
 
 interface Entry {
   readonly kind: ResourceKind
@@ -102,11 +95,7 @@ export const pruneWorld = Effect.gen(function* () {
   let deaths = 0
   let revision: string | null = null
 
-  const store = Context.get(world.context, ClusterObjects)
-  const peek = (path: string) =>
-    Effect.map(store.get({ ...placeOf(path), name: path.split("/").at(-1) ?? "" }), (object) =>
-      Option.isSome(object) ? (object.value as WireObject) : null
-    )
+  const peek = (path: string) => Effect.map(world.peek(path), (object) => object as WireObject | null)
 
   const isToldAbsent = (appId: string | null) =>
     appId !== null && base.statuses.get(appId)?.phase === "absent"
@@ -266,12 +255,13 @@ export const pruneWorld = Effect.gen(function* () {
 
   const found = (apps: ReadonlyArray<DesiredApp>) =>
     Effect.map(
-      Effect.forEach([...new Set(apps.flatMap(({ namespace }) => collections(namespace)))], (collection) => {
-        const { namespace, resource } = placeOf(`${collection}/`)
-        return Effect.map(store.list(resource, { namespace }), (objects) =>
-          objects.map((object) => [`${collection}/${object.metadata.name}`, object as WireObject] as const)
+      Effect.forEach([...new Set(apps.flatMap(({ namespace }) => collections(namespace)))], (collection) =>
+        Effect.map(world.peekAll(collection), (objects) =>
+          (objects as ReadonlyArray<WireObject>)
+            .map((object) => [`${collection}/${object.metadata.name}`, object] as const)
+            .filter(([path]) => !isKubernetesOwn(path))
         )
-      }),
+      ),
       (all) => new Map<string, WireObject>(all.flat())
     )
 

@@ -25,38 +25,47 @@ const blameOf = (views: RunnerViews, present: ReadonlyArray<RunnerFacts>, runner
   return { runner, severed, missedBy }
 }
 
-/**
- * Worst first. Who was taken out stays out while it is still not connected with somebody, or shards would move to and fro.
- * Between two that are to blame alike, one that is not reached is worse than one that does not reach: the latter's own
- * requests can be made at other doors.
- */
+/** Between two that are to blame alike, one that is not reached is worse: the other's own requests can be made at other doors. */
 const byBlame = (a: Blame, b: Blame): number =>
-  Number(a.runner.healthy) - Number(b.runner.healthy) ||
-  b.severed - a.severed ||
-  b.missedBy - a.missedBy ||
-  (a.runner.address < b.runner.address ? 1 : -1)
+  b.severed - a.severed || b.missedBy - a.missedBy || (a.runner.address < b.runner.address ? 1 : -1)
 
-/**
- * A few runners without which every runner reaches every other one, found by taking the worst one out again and again. A runner
- * whose shard group nobody else of the rest takes stays: shards that nobody holds help nobody. Whoever works it out from the
- * same views finds the same.
- *
- * @param runners those that refresh their locks; of others nobody needs to be told
- */
-export const cutOff = (runners: ReadonlyArray<RunnerFacts>, views: RunnerViews): ReadonlySet<string> => {
+/** Who was taken out stays out while it is still not connected with somebody, or shards would move to and fro. */
+const byHealth = (a: Blame, b: Blame): number =>
+  Number(a.runner.healthy) - Number(b.runner.healthy) || byBlame(a, b)
+
+/** Takes the worst one out again and again until every one of the rest reaches every other one. */
+const takenOut = (
+  runners: ReadonlyArray<RunnerFacts>,
+  views: RunnerViews,
+  worstFirst: (a: Blame, b: Blame) => number
+): ReadonlyArray<RunnerFacts> => {
   let kept = runners
   const out: Array<RunnerFacts> = []
   for (;;) {
     const worst = kept
       .map((runner) => blameOf(views, kept, runner))
       .filter(({ severed }) => severed > 0)
-      .sort(byBlame)[0]
-    if (worst === undefined) break
+      .sort(worstFirst)[0]
+    if (worst === undefined) return out
     out.push(worst.runner)
     kept = kept.filter((runner) => runner !== worst.runner)
   }
+}
+
+/**
+ * A few runners without which every runner reaches every other one: those that are out already where they are enough and no
+ * more than must be, so that whoever judged first, from what it alone saw, does not decide who stays. A runner whose shard
+ * group nobody else of the rest takes stays: shards that nobody holds help nobody. Whoever works it out from the same views
+ * finds the same.
+ *
+ * @param runners those that refresh their locks; of others nobody needs to be told
+ */
+export const cutOff = (runners: ReadonlyArray<RunnerFacts>, views: RunnerViews): ReadonlySet<string> => {
+  const [fewest, steady] = [takenOut(runners, views, byBlame), takenOut(runners, views, byHealth)]
+  const out = steady.length <= fewest.length ? steady : fewest
+  const kept = runners.filter((runner) => !out.includes(runner))
   const covered = new Set(kept.flatMap(({ groups }) => groups))
-  const spared = out.reverse().filter(({ groups }) => {
+  const spared = out.toReversed().filter(({ groups }) => {
     const isNeeded = groups.some((group) => !covered.has(group))
     if (isNeeded) for (const group of groups) covered.add(group)
     return isNeeded

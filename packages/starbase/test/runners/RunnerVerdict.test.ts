@@ -107,6 +107,14 @@ describe("RunnerVerdict", () => {
       assert.lengthOf(verdict(bothWays("a", "b")), 1, "with a third one that reaches both")
     })
 
+    it("names the one that is alone, also when it was first and took the others out", () => {
+      const misses = [...bothWays("a", "b"), ...bothWays("a", "c")]
+      for (const wereOut of [["b"], ["b", "c"], ["a", "b", "c"]]) {
+        const runners = three.map((one) => ({ ...one, healthy: !wereOut.includes(one.address) }))
+        assert.deepStrictEqual(verdict(misses, runners), ["a"])
+      }
+    })
+
     it("stays with whom it named while the two are still apart", () => {
       for (const out of ["a", "b"]) {
         const runners = three.map((one) => ({ ...one, healthy: one.address !== out }))

@@ -4,6 +4,7 @@
  */
 import { Unavailable } from "@starform/domain/errors/RequestErrors"
 import type { AppId } from "@starform/domain/ids/AppId"
+import type { CommitSha } from "@starform/domain/ids/Digest"
 import { type DeployId, RequestId } from "@starform/domain/ids/Ids"
 import type { Principal } from "@starform/domain/model/Principal"
 import * as Context from "effect/Context"
@@ -68,21 +69,40 @@ export const layerNoDeps = Layer.effect(
             })
         )
 
-    /** Where the branch is comes first: a process that moves it after that knows more, and this one begins again. */
-    const settle = Effect.fnUntraced(function* (
-      { appId, repository, ref }: DeployedBranch,
-      ahead: DeployId | null
-    ) {
-      const from = yield* repositories.branch(repository, ref)
+    const pushesOf = Effect.fnUntraced(function* ({ appId, ref }: DeployedBranch) {
       const { deploys } = yield* entities.app(appId, (app) => app.GetApp())
-      const pushes = deploys.filter((deploy) => deploy.kind === "push" && deploy.ref === ref)
+      return deploys.filter((deploy) => deploy.kind === "push" && deploy.ref === ref)
+    })
+
+    /**
+     * A commit that is pushed once more leaves the branch where it was, so that whoever was slow cannot see that it was moved.
+     * What was settled meanwhile is newer, and has the branch back.
+     */
+    const giveWay = Effect.fnUntraced(function* (
+      branch: DeployedBranch,
+      moved: { readonly id: DeployId; readonly commit: CommitSha }
+    ) {
+      const pushes = yield* pushesOf(branch)
+      const newest = pushes.findLastIndex(({ branchSettled }) => branchSettled)
+      const commit = pushes[newest]?.commit ?? null
+      if (commit === null || newest <= pushes.findIndex(({ id }) => id === moved.id)) return
+      yield* repositories.moveBranch(branch.repository, branch.ref, commit, moved.commit)
+    })
+
+    /** Where the branch is comes first: a process that moves it after that knows more, and this one begins again. */
+    const settle = Effect.fnUntraced(function* (branch: DeployedBranch, ahead: DeployId | null) {
+      const { appId, repository, ref } = branch
+      const from = yield* repositories.branch(repository, ref)
+      const pushes = yield* pushesOf(branch)
       if (ahead !== null && !pushes.some(({ id }) => id === ahead)) {
         return yield* new Unavailable({ what: `app ${appId}` })
       }
       const leads = pushes.filter(({ id, phase }) => id === ahead || phase === "deployed")
       const newest = pushes.findLast((push) => push.branchSettled || leads.includes(push))
       if (newest !== undefined && !newest.branchSettled && newest.commit !== null) {
-        yield* repositories.moveBranch(repository, ref, newest.commit, from)
+        const { id, commit } = newest
+        yield* repositories.moveBranch(repository, ref, commit, from)
+        yield* giveWay(branch, { id, commit })
       }
       const due = leads.filter(({ branchSettled }) => !branchSettled)
       yield* Effect.forEach(due, ({ id }) => settled(entities, appId, id), { discard: true })

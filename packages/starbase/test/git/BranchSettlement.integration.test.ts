@@ -84,6 +84,33 @@ const deploys = Effect.fnUntraced(function* (first: CommitSha, second: CommitSha
   return { branch: { appId, repository, ref: "refs/heads/main" }, next }
 })
 
+const repository = Effect.fnUntraced(function* (
+  clone: GitClone.GitClone,
+  branch: BranchSettlement.DeployedBranch
+) {
+  const { directory } = yield* GitConfig.GitConfig
+  const path = pathIn(directory, branch.repository)
+  mkdirSync(dirname(path), { recursive: true })
+  yield* clone.git("init", "--quiet", "--bare", "--initial-branch=main", path)
+  yield* clone.git("push", "--quiet", path, "HEAD:refs/keep/all")
+  return {
+    path,
+    at: Effect.map(clone.git("--git-dir", path, "rev-parse", branch.ref), (text) => text.trim())
+  }
+})
+
+/** A process is about to move the branch to what is live; another one moves it to `next` before it does. */
+const overtaken = Effect.fnUntraced(function* (branch: BranchSettlement.DeployedBranch, next: DeployId) {
+  const [isAbout, mayMove] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  const slow = yield* process_(Effect.andThen(Deferred.succeed(isAbout, undefined), Deferred.await(mayMove)))
+  const other = yield* process_(Effect.void)
+  const following = yield* Effect.forkChild(slow.follow(branch))
+  yield* Deferred.await(isAbout)
+  yield* other.lead(branch, next)
+  yield* Deferred.succeed(mayMove, undefined)
+  yield* Fiber.join(following)
+})
+
 it.layer(world, { timeout: 60_000, excludeTestServices: true })("A branch", (it) => {
   it.effect("INV-GIT-2 is not taken back by a process that was slow to move it", () =>
     Effect.gen(function* () {
@@ -91,23 +118,22 @@ it.layer(world, { timeout: 60_000, excludeTestServices: true })("A branch", (it)
       const first = CommitSha.make(yield* clone.commit({ app: "1" }))
       const second = CommitSha.make(yield* clone.commit({ app: "2" }))
       const { branch, next } = yield* deploys(first, second)
-      const { directory } = yield* GitConfig.GitConfig
-      const path = pathIn(directory, branch.repository)
-      mkdirSync(dirname(path), { recursive: true })
-      yield* clone.git("init", "--quiet", "--bare", "--initial-branch=main", path)
-      yield* clone.git("push", "--quiet", path, "HEAD:refs/keep/all")
-      const [isAbout, mayMove] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const slow = yield* process_(
-        Effect.andThen(Deferred.succeed(isAbout, undefined), Deferred.await(mayMove))
-      )
-      const other = yield* process_(Effect.void)
-      const following = yield* Effect.forkChild(slow.follow(branch))
-      yield* Deferred.await(isAbout)
-      yield* other.lead(branch, next)
-      yield* Deferred.succeed(mayMove, undefined)
-      yield* Fiber.join(following)
-      const at = yield* clone.git("--git-dir", path, "rev-parse", branch.ref)
-      assert.strictEqual(at.trim(), second)
+      const { at } = yield* repository(clone, branch)
+      yield* overtaken(branch, next)
+      assert.strictEqual(yield* at, second)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("INV-GIT-2 is not taken back either when it was at the newer commit all the time", () =>
+    Effect.gen(function* () {
+      const clone = yield* GitClone.empty
+      const first = CommitSha.make(yield* clone.commit({ app: "1" }))
+      const second = CommitSha.make(yield* clone.commit({ app: "2" }))
+      const { branch, next } = yield* deploys(first, second)
+      const { at, path } = yield* repository(clone, branch)
+      yield* clone.git("push", "--quiet", path, `${second}:${branch.ref}`)
+      yield* overtaken(branch, next)
+      assert.strictEqual(yield* at, second)
     }).pipe(Effect.scoped)
   )
 })

@@ -51,7 +51,7 @@ export const startAgent = (wishes: Wishes, api: Api, intervalMs = 30_000) =>
     programFile("packages/shuttle/bench/Agent.process.ts"),
     [wishes.url, api.kubeconfig, wishes.clusterId, mkdtempSync(join(folder, "agent-")), String(intervalMs)],
     // As its image and `npm start` run it.
-    ["--max-semi-space-size=2"]
+    ["--max-semi-space-size=2", "--heap-growing-percent=20"]
   )
 
 const connections = new Agent({ keepAlive: true })

@@ -116,7 +116,7 @@ export const shuttle = Effect.fnUntraced(function* (platform: Platform) {
   const spec: ProcessSpec = {
     name: "shuttle",
     program: program("@starform/shuttle/main"),
-    nodeFlags: ["--max-semi-space-size=2"],
+    nodeFlags: ["--max-semi-space-size=2", "--heap-growing-percent=20"],
     logFile: join(state.logs, "shuttle.log"),
     ready: Effect.provideService(
       answers(`http://127.0.0.1:${ports.shuttle}/readyz`),

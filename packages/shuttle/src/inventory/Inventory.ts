@@ -46,8 +46,7 @@ export const referenceOfEntry = (namespace: string, entry: InventoryEntry): Obje
 const sorted = (entries: Iterable<readonly [string, InventoryEntry]>): Inventory =>
   new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
 
-/** `None` when the ConfigMap holds something else than an inventory; then it is rebuilt by `adopt`. */
-export const read = (configMap: ObservedObject): Option.Option<Inventory> =>
+const decoded = (configMap: ObservedObject): Option.Option<Inventory> =>
   Option.map(decodeStored(configMap.data), (stored) =>
     sorted(
       stored[dataKey].map(
@@ -55,6 +54,16 @@ export const read = (configMap: ObservedObject): Option.Option<Inventory> =>
       )
     )
   )
+
+/** Each pass reads it; it changes rarely, and an observed object never. */
+const readBefore = new WeakMap<ObservedObject, Option.Option<Inventory>>()
+
+/** `None` when the ConfigMap holds something else than an inventory; then it is rebuilt by `adopt`. */
+export const read = (configMap: ObservedObject): Option.Option<Inventory> => {
+  const inventory = readBefore.get(configMap) ?? decoded(configMap)
+  readBefore.set(configMap, inventory)
+  return inventory
+}
 
 /** The ConfigMap that holds it; equal inventories give equal text. */
 export const manifestOf = (
@@ -88,32 +97,36 @@ const entryOf = (object: ObservedObject, kind: InventoryEntry["kind"]): Inventor
   appId: Option.getOrNull(decodeAppId(object.annotations[appIdAnnotation]))
 })
 
-/** Completes entries with the uids that were seen, and adds what is ours without having one. */
+/** Completes entries with the uids that were seen, and adds what is ours without having one. The same one when nothing is new. */
 export const adopt = (inventory: Inventory, observed: ReadonlyArray<ObservedObject>): Inventory => {
   const next = new Map(inventory)
+  let isNew = false
   for (const object of observed) {
     const kind = writtenKinds.find((written) => written === object.kind)
     if (kind === undefined || !isRecorded(object) || !owns(inventory, object)) continue
     const key = keyOf(object)
     const known = next.get(key)
     if (known === undefined || known.uid !== object.uid) {
+      isNew = true
       next.set(key, { ...entryOf(object, kind), ...(known === undefined ? {} : { appId: known.appId }) })
     }
   }
-  return sorted(next)
+  return isNew ? sorted(next) : inventory
 }
 
-/** An entry for what is about to be made, before it is. */
+/** An entry for what is about to be made, before it is. The same inventory when each has one. */
 export const intend = (
   inventory: Inventory,
   wanted: ReadonlyArray<{ readonly reference: ObjectReference; readonly appId: AppId | null }>
 ): Inventory => {
   const next = new Map(inventory)
+  let isNew = false
   for (const { appId, reference } of wanted) {
     const kind = writtenKinds.find((written) => written === reference.kind)
     if (kind === undefined || reference.namespace === null) continue
     const known = next.get(keyOf(reference))
     if (known !== undefined && known.appId === appId) continue
+    isNew = true
     next.set(keyOf(reference), {
       apiVersion: apiVersionOf(kind),
       kind,
@@ -122,12 +135,20 @@ export const intend = (
       appId
     })
   }
-  return sorted(next)
+  return isNew ? sorted(next) : inventory
 }
 
 /** Without the entries whose objects were found absent. */
 export const without = (inventory: Inventory, absent: ReadonlySet<string>): Inventory =>
-  new Map([...inventory].filter(([key]) => !absent.has(key)))
+  absent.size === 0 ? inventory : new Map([...inventory].filter(([key]) => !absent.has(key)))
+
+const isSameEntry = (a: InventoryEntry, b: InventoryEntry | undefined): boolean =>
+  a === b ||
+  (a.apiVersion === b?.apiVersion &&
+    a.kind === b.kind &&
+    a.name === b.name &&
+    a.uid === b.uid &&
+    a.appId === b.appId)
 
 export const isSame = (a: Inventory, b: Inventory): boolean =>
-  encodeEntries([...a.values()]) === encodeEntries([...b.values()])
+  a === b || (a.size === b.size && [...a].every(([key, entry]) => isSameEntry(entry, b.get(key))))

@@ -200,7 +200,8 @@ const assertSentOnce = ({ dropped: lost, kept, left, starbase }: Outage) => {
   const minutes = [...starbase.minutes].sort((a, b) => a - b)
   /** An agent sweeps as it starts, and then at its place in the interval: that may be the same minute, with the same ids. */
   for (const minute of starbase.repeated) assert.isBelow(minute, start + 4 * 60_000)
-  assert.isAtLeast(minutes.length, kept)
+  /** Two sweeps may be of the first minute, and one that comes while the rest is sent may push another one out. */
+  assert.isAtLeast(minutes.length, kept - 2)
   assert.strictEqual(starbase.snapshots.size, minutes.length * podCount)
   /** The newest are kept: no minute is missing from the first that arrived on. */
   assert.strictEqual((minutes.at(-1) ?? 0) - (minutes[0] ?? 0), (minutes.length - 1) * 60_000)

@@ -3,15 +3,13 @@
  * read: of two replicas that write at once one is refused and reads again. The Secret carries no label of ours, so nothing here
  * watches, lists or prunes it. Its own requests, because what the reconciler asks of the API server holds no secret values.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { KubernetesConnection } from "../kubernetes/KubernetesConnection.ts"
+import type { KubernetesConnection } from "../kubernetes/KubernetesConnection.ts"
+import * as OwnConnection from "../kubernetes/OwnConnection.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { CredentialNotKept, CredentialStore } from "./CredentialStore.ts"
 import { empty, StoredCredential } from "./StoredCredential.ts"
@@ -40,27 +38,13 @@ interface SecretName {
 
 const make = Effect.fnUntraced(function* ({ name, namespace }: SecretName) {
   const { kubernetesRequestTimeout } = yield* ShuttleConfig
-  const connection = yield* KubernetesConnection
-  const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect: connection.tls })
-  const client = yield* NodeHttpClient.makeUndici.pipe(
-    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
-  )
   const place = `Secret ${namespace}/${name}`
   const collection = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`
   const notKept = (problem: string) => new CredentialNotKept({ place, problem })
 
-  const send = Effect.fnUntraced(
-    function* (request: HttpClientRequest.HttpClientRequest) {
-      const authorization = yield* connection.authorization
-      const authorized = Option.match(authorization, {
-        onNone: () => request,
-        onSome: (value) => HttpClientRequest.setHeader(request, "authorization", Redacted.value(value))
-      })
-      const response = yield* client.execute(HttpClientRequest.prependUrl(authorized, connection.url))
-      return { status: response.status, text: yield* response.text }
-    },
-    Effect.timeout(kubernetesRequestTimeout),
-    Effect.mapError((cause) => new CredentialNotKept({ place, problem: "no answer", cause }))
+  const send = yield* OwnConnection.make(
+    kubernetesRequestTimeout,
+    (cause) => new CredentialNotKept({ place, problem: "no answer", cause })
   )
 
   /** `version` is `null` when there is no such Secret. */

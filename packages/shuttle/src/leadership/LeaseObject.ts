@@ -2,15 +2,13 @@
  * The Lease as an object of the cluster, over a connection of its own: nothing that the reconciler asks of the API server, and
  * no pace that it keeps, delays a renewal.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { KubernetesConnection } from "../kubernetes/KubernetesConnection.ts"
+import * as OwnConnection from "../kubernetes/OwnConnection.ts"
 import { ShuttleConfig } from "../ShuttleConfig.ts"
 import { fromWire, type LeaseClaim, type LeaseRecord, toSpec, WireLease } from "./LeaseRecord.ts"
 import { LeaseStore, LeaseUnavailable } from "./LeaseStore.ts"
@@ -27,11 +25,6 @@ const attemptsWithinDeadline = 2
 
 export const make = Effect.fnUntraced(function* ({ name, namespace }: LeaseName) {
   const { leaseRenewDeadline } = yield* ShuttleConfig
-  const connection = yield* KubernetesConnection
-  const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect: connection.tls })
-  const client = yield* NodeHttpClient.makeUndici.pipe(
-    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher)
-  )
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/leases`
   const path = `${collection}/${encodeURIComponent(name)}`
   const unavailable = (problem: string, cause?: unknown) =>
@@ -41,18 +34,9 @@ export const make = Effect.fnUntraced(function* ({ name, namespace }: LeaseName)
       ...(cause === undefined ? {} : { cause })
     })
 
-  const send = Effect.fnUntraced(
-    function* (request: HttpClientRequest.HttpClientRequest) {
-      const authorization = yield* connection.authorization
-      const authorized = Option.match(authorization, {
-        onNone: () => request,
-        onSome: (value) => HttpClientRequest.setHeader(request, "authorization", Redacted.value(value))
-      })
-      const response = yield* client.execute(HttpClientRequest.prependUrl(authorized, connection.url))
-      return { status: response.status, text: yield* response.text }
-    },
-    Effect.timeout(Duration.divideUnsafe(leaseRenewDeadline, attemptsWithinDeadline)),
-    Effect.mapError((cause) => unavailable("no answer", cause))
+  const send = yield* OwnConnection.make(
+    Duration.divideUnsafe(leaseRenewDeadline, attemptsWithinDeadline),
+    (cause) => unavailable("no answer", cause)
   )
 
   const parse = (body: string) =>

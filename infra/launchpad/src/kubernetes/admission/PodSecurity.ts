@@ -169,7 +169,7 @@ const checks: ReadonlyArray<Check> = [
 ]
 
 /** What is wrong with a pod's spec, in one line; `undefined` when nothing is. */
-const complaint = (spec: JsonObject): string | undefined => {
+export const complaint = (spec: JsonObject): string | undefined => {
   const pod: Pod = {
     spec,
     containers: [...PodResources.initContainersOf(spec), ...PodResources.containersOf(spec)]

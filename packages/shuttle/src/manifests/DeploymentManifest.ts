@@ -124,6 +124,13 @@ const utilization = (name: string, percent: number | null): Array<V2MetricSpec> 
         }
       ]
 
+const metadataOf = (app: DesiredApp, process: DesiredProcess, settings: ManifestSettings) => ({
+  name: deploymentName(app, process.name),
+  namespace: app.namespace,
+  labels: workloadLabels(app, process, settings),
+  annotations: provenance(app)
+})
+
 const autoscaler = (
   app: DesiredApp,
   process: DesiredProcess,
@@ -133,12 +140,7 @@ const autoscaler = (
   withDesiredHash({
     apiVersion: "autoscaling/v2",
     kind: "HorizontalPodAutoscaler",
-    metadata: {
-      name: deploymentName(app, process.name),
-      namespace: app.namespace,
-      labels: workloadLabels(app, process, settings),
-      annotations: provenance(app)
-    },
+    metadata: metadataOf(app, process, settings),
     spec: {
       scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: deploymentName(app, process.name) },
       minReplicas: scaling.minReplicas,
@@ -152,12 +154,7 @@ const disruptionBudget = (app: DesiredApp, process: DesiredProcess, settings: Ma
   withDesiredHash({
     apiVersion: "policy/v1",
     kind: "PodDisruptionBudget",
-    metadata: {
-      name: deploymentName(app, process.name),
-      namespace: app.namespace,
-      labels: workloadLabels(app, process, settings),
-      annotations: provenance(app)
-    },
+    metadata: metadataOf(app, process, settings),
     spec: {
       maxUnavailable: 1,
       selector: { matchLabels: { ...podSelector(app, process.name) } },

@@ -6,6 +6,7 @@ import { observedStatus } from "@starform/shuttle/reports/ObservedStatus"
 import type { Seen } from "@starform/shuttle/reports/Seen"
 import { Duration } from "effect"
 import { desiredApp, process } from "../fixtures/DesiredApps.ts"
+import { observedObject } from "../fixtures/ObservedObjects.ts"
 
 const limits = {
   nowMs: Date.parse("2026-01-01T00:01:00Z"),
@@ -13,23 +14,8 @@ const limits = {
   unreachableGrace: Duration.seconds(10)
 }
 
-const base = (kind: ObservedObject["kind"], name: string): ObservedObject => ({
-  kind,
-  namespace: "proj-shop-1",
-  name,
-  uid: `uid-${name}`,
-  resourceVersion: "1",
-  generation: 1,
-  labels: { "starform.io/process": "web" },
-  annotations: {},
-  deleting: false,
-  controllerUid: null,
-  ownedFields: "x",
-  ownsReplicas: false,
-  spec: undefined,
-  status: undefined,
-  data: undefined
-})
+const base = (kind: ObservedObject["kind"], name: string) =>
+  observedObject(kind, name, { labels: { "starform.io/process": "web" } })
 
 interface WorkloadParts {
   readonly process?: string

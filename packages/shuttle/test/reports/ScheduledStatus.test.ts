@@ -6,6 +6,7 @@ import { observedStatus } from "@starform/shuttle/reports/ObservedStatus"
 import type { Seen } from "@starform/shuttle/reports/Seen"
 import { Duration } from "effect"
 import { desiredApp, process } from "../fixtures/DesiredApps.ts"
+import { observedObject } from "../fixtures/ObservedObjects.ts"
 
 const limits = { nowMs: 0, crashesMax: 2, unreachableGrace: Duration.seconds(10) }
 
@@ -25,28 +26,8 @@ const annotations = (of: DesiredApp) => ({
   "starform.io/deploy-ordinal": String(of.ordinal)
 })
 
-const base = (
-  kind: ObservedObject["kind"],
-  name: string,
-  parts: Partial<ObservedObject>
-): ObservedObject => ({
-  kind,
-  namespace: "proj-shop-1",
-  name,
-  uid: `uid-${name}`,
-  resourceVersion: "1",
-  generation: 1,
-  labels: { "starform.io/process": "cron" },
-  annotations: {},
-  deleting: false,
-  controllerUid: null,
-  ownedFields: "x",
-  ownsReplicas: false,
-  spec: undefined,
-  status: undefined,
-  data: undefined,
-  ...parts
-})
+const base = (kind: ObservedObject["kind"], name: string, parts: Partial<ObservedObject>) =>
+  observedObject(kind, name, { labels: { "starform.io/process": "cron" }, ...parts })
 
 const cronJob = (of: DesiredApp = app, active = 0): ObservedObject =>
   base("CronJob", "c", {
